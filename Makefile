@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+
+.PHONY: quickstart setup test check e2e bench completions clean
+
+quickstart: $(VENV)/.installed   ## Watch the Delayed Job quick start happen, for real
+	@$(BIN)/heroku quickstart
+
+setup: $(VENV)/.installed        ## Create the virtual environment with everything in it
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "hkcli needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend,dev]'
+	@touch $@
+
+test: setup                      ## Run every test
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+check: setup                     ## Lint and type-check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+e2e: setup                       ## Run the end-to-end tests only
+	@$(BIN)/python -m pytest -m e2e
+
+bench: setup                     ## Measure, against a peer or a floor in the same run
+	@$(BIN)/python -m tests.benchmarks
+
+completions: setup               ## Write completions/ anew from the command table
+	@$(BIN)/python -m hkcli.cli.completion completions
+
+clean:                           ## Remove what make made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

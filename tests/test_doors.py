@@ -1,0 +1,42 @@
+"""The doors between the houses (see README, "How it is built"): which package may import which."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+DOORS = {
+    "hkcli.cli": {"hkcli.cli", "hkcli.api", "hkcli.quickstart"},
+    "hkcli.api": {"hkcli.api"},
+    "hkcli.backend": {"hkcli.backend"},
+    "hkcli.dj": {"hkcli.dj"},
+    "hkcli.quickstart": {"hkcli.quickstart"},
+}
+SIDE_DOORS = {
+    ("hkcli/cli/commands/dj.py", "hkcli.dj.status"),
+    ("hkcli/backend/addons/dj.py", "hkcli.dj.status"),
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; imports here are absolute"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("house", DOORS)
+def test_a_house_imports_only_what_its_doors_allow(house: str) -> None:
+    files = [path for path in (ROOT / house.replace(".", "/")).rglob("*.py") if "quickstart/app" not in str(path)]
+    assert files
+    for path in files:
+        relative = path.relative_to(ROOT).as_posix()
+        for name in imports(path):
+            if not name.startswith("hkcli.") or (relative, name) in SIDE_DOORS:
+                continue
+            assert any(name == door or name.startswith(door + ".") for door in DOORS[house]), f"{relative}: {name}"
