@@ -51,7 +51,7 @@ class Call:
         return apps.find(self.session, self.user, self.path("app"))
 
     def text(self, key: str) -> str | None:
-        """A string of the body; null counts as absent, an object `{"name" | "id": ...}` as its name. Raises BadRequest."""
+        """A string of the body; null is absent, an object `{"name" | "id": ...}` its name. Raises BadRequest."""
         value = self.body.get(key)
         if isinstance(value, dict):
             value = value.get("name") or value.get("id")
@@ -91,7 +91,7 @@ def route(method: str, path: str, action: Callable[[Call], Answer], *, status: i
 
 
 def open_route(method: str, path: str, action: Callable[[Request], Awaitable[Response]]) -> Route:
-    """An endpoint that sees to its own access: git, streams with an unguessable address, the authority's certificate."""
+    """An endpoint that sees to its own access: git, streams behind a ticket, the authority's certificate."""
     return Route(path, action, methods=[method])
 
 

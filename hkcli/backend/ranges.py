@@ -67,15 +67,13 @@ def _key(value: Any) -> Any:
 
 
 def _within(value: Any, wanted: Range) -> bool:
-    low, high = (wanted.first, wanted.last)
-    if wanted.descending and not high and wanted.after_first:
-        low, high = high, low
-        return not high or _key(value) < _bound(high, value)
-    above = not low or (_key(value) > _bound(low, value) if wanted.after_first else _key(value) >= _bound(low, value))
-    below = not high or (
-        _key(value) < _bound(high, value) if wanted.before_last else _key(value) <= _bound(high, value)
-    )
-    return above and below
+    """Whether a value lies in the range; `]x..` in descending order goes on below x."""
+    key, first, last = _key(value), wanted.first, wanted.last
+    if wanted.descending and wanted.after_first:
+        return bool(key < _bound(first, value)) and (not last or bool(key >= _bound(last, value)))
+    if first and (key < _bound(first, value) or (wanted.after_first and key == _bound(first, value))):
+        return False
+    return not last or bool(key < _bound(last, value)) or (not wanted.before_last and key == _bound(last, value))
 
 
 def _bound(text: str, like: Any) -> Any:

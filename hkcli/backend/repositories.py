@@ -172,9 +172,7 @@ async def _serve_hook(pushed: int, output: int, verdict: int, receive: Receive) 
     incoming, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pushed, "rb", buffering=0)
     )
-    outgoing, protocol = await loop.connect_write_pipe(
-        asyncio.streams.FlowControlMixin, os.fdopen(output, "wb", buffering=0)
-    )
+    outgoing, _ = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(output, "wb", buffering=0))
     accepted = False
     try:
         message = await read_push(reader)

@@ -20,6 +20,7 @@ from hkcli import __version__
 from hkcli.backend import accounts, builds, desired, guard, routes, stack
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
+from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.endpoint import json_response, refuse
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.errors import NotFound, PlatformError
@@ -103,7 +104,15 @@ async def went_wrong(request: Request, error: Exception) -> Response:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers, and with a word when it is ready."""
+    """Uvicorn without its own signal handlers, and with an event when it is ready."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -138,7 +147,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
     rendezvous = Rendezvous(settings.host, authority.ssl_context())
     await rendezvous.start()
 
-    def wanted() -> list[desired.DynoSpec]:
+    def wanted() -> list[DynoSpec]:
         with store.transaction() as session:
             return list(desired.desired(session, home))
 
@@ -170,8 +179,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     interrupt_on_signals(server, [reconciling])
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
+        await server.ready.wait()
         announce(home, urls, port)
         await asyncio.wait({serving, reconciling}, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -2,7 +2,6 @@
 
 from hkcli.backend import apps, marketplace, schemas
 from hkcli.backend.endpoint import Answer, Call, Collection, route
-from hkcli.backend.errors import BadRequest
 from hkcli.backend.store import Addon
 
 
@@ -59,15 +58,9 @@ def delete(call: Call) -> Answer:
 
 
 def resolve(call: Call) -> Answer:
-    identity, app = call.required("addon"), None
-    if "::" in identity:
-        app_name, identity = identity.split("::", 1)
-    else:
-        app_name = call.text("app")
-    if app_name:
-        app = apps.find(call.session, call.user, app_name)
-    if not identity:
-        raise BadRequest("addon is required.")
+    prefix, separator, identity = call.required("addon").rpartition("::")
+    app_name = prefix if separator else call.text("app")
+    app = apps.find(call.session, call.user, app_name) if app_name else None
     found = marketplace.resolve(call.session, call.user, identity, app=app, service=call.text("addon_service"))
     return [document(call, each) for each in found]
 

@@ -47,12 +47,8 @@ def create(call: Call) -> Answer:
     app = apps.find(call.session, call.user, call.required("app"))
     addon = marketplace.one(call.session, call.user, call.required("addon"))
     taken = {each.name: each for each in marketplace.attachments_of_app(call.session, app)}
-    wanted = call.text("name")
-    name = (
-        check_attachment(wanted)
-        if wanted
-        else marketplace.default_name(providers.service(addon.service).attachment, set(taken))
-    )
+    wanted = call.text("name") or providers.service(addon.service).attachment
+    name = check_attachment(wanted) if call.text("name") else marketplace.default_name(wanted, set(taken))
     if name in taken:
         if call.text("confirm") != app.name:
             raise ConfirmationRequired(f"{name} is already attached to {app.name}; this replaces it.", app.name)
