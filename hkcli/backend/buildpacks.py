@@ -92,7 +92,7 @@ class EmbeddedDelayedJob:
     """Apps without Ruby: the stack's own rake and Delayed Job, written in Python."""
 
     name = "Delayed Job (embedded)"
-    PROFILE = 'export PATH="$HKCLI_STACK_BIN:$PATH"\n'
+    PROFILE = 'export PATH="$HKCLI_STACK_BIN:$PATH" PYTHONPATH="$HOME${PYTHONPATH:+:$PYTHONPATH}"\n'
 
     def detect(self, source: Source) -> bool:
         return source.config.get(OPT_IN) == "embedded" or source.has("Procfile", "db/migrate", "app/jobs")
