@@ -27,6 +27,7 @@ from hkcli.backend.errors import NotFound, PlatformError
 from hkcli.backend.guard import Guard
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.logplex import Logplex
+from hkcli.backend.one_offs import Patience
 from hkcli.backend.platform import Platform, Seal
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
@@ -144,14 +145,15 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         home.dynos, home.engine_id(), path=os.environ.get("PATH", os.defpath), stack_bin=stack.install(home.stack)
     )
     authority = Authority(home.authority)
-    rendezvous = Rendezvous(settings.host, authority.ssl_context())
+    rendezvous = Rendezvous(authority.ssl_context(), host=settings.host)
     await rendezvous.start()
 
     def wanted() -> list[DynoSpec]:
         with store.transaction() as session:
             return list(desired.desired(session, home))
 
-    supervisor = Supervisor(engine, logplex, rendezvous, wanted, stop_grace_s=settings.stop_grace_s)
+    patience = Patience(stop_s=settings.stop_grace_s)
+    supervisor = Supervisor(engine, logplex, rendezvous, wanted, patience=patience)
     works = Works(store, logplex, supervisor.wake)
     repositories = Repositories(home.repositories)
     repositories.install_hooks()

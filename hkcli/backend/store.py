@@ -17,7 +17,6 @@ from sqlalchemy import (
     Dialect,
     Engine,
     ForeignKey,
-    MetaData,
     String,
     Text,
     TypeDecorator,
@@ -54,9 +53,6 @@ def now() -> datetime:
 
 
 class Record(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={"uq": "uq_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"}
-    )
     type_annotation_map = {dict[str, Any]: JSON, dict[str, str]: JSON, list[str]: JSON, datetime: UTCDateTime}  # noqa: RUF012
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid.uuid4()))

@@ -4,7 +4,8 @@ import zlib
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from hkcli.backend import accounts, apps
 from hkcli.backend.endpoint import open_route
@@ -59,7 +60,7 @@ async def receive_pack(request: Request) -> Response:
     answer = platform.repositories.receive_pack(
         app_id, plain_body(request), lambda pushed, out: platform.builds.receive(app_id, user, pushed, out)
     )
-    return StreamingResponse(answer, media_type="application/x-git-receive-pack-result", headers=NEVER_CACHED)
+    return Conversation(answer, "git-receive-pack")
 
 
 async def upload_pack(request: Request) -> Response:
@@ -69,7 +70,25 @@ async def upload_pack(request: Request) -> Response:
         return refused.response
     platform: Platform = request.app.state.platform
     answer = platform.repositories.upload_pack(app_id, plain_body(request))
-    return StreamingResponse(answer, media_type="application/x-git-upload-pack-result", headers=NEVER_CACHED)
+    return Conversation(answer, "git-upload-pack")
+
+
+class Conversation(Response):
+    """An answer that is written while the request is still read: nothing else may read from the connection meanwhile.
+
+    A client that goes away does not end it: as on Heroku, a build that has begun is finished.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], service: str) -> None:
+        super().__init__(media_type=f"application/x-{service}-result", headers=NEVER_CACHED)
+        del self.headers["content-length"]
+        self.pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async for piece in self.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def plain_body(request: Request) -> AsyncIterator[bytes]:
