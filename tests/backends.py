@@ -49,7 +49,16 @@ class Backend:
         return f"http://localhost:{self.port}"
 
     def start(self) -> "Backend":
-        words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), "--port", str(self.port), *self.options]
+        words = [
+            sys.executable,
+            "-m",
+            "hkcli.backend",
+            "--home",
+            str(self.home),
+            "--port",
+            str(self.port),
+            *self.options,
+        ]
         self.process = process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
 
         def announced() -> bool:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends import Backend
+pytest.register_assert_rewrite("tests.backends")
+
+from tests.backends import Backend  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

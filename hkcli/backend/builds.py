@@ -40,7 +40,7 @@ class Builds:
         self.home, self.works, self.repositories = home, works, repositories
         self._building: set[str] = set()
 
-    async def receive(self, app_id: str, user: User, pushed: Pushed, out: Output) -> bool:
+    async def receive(self, app_id: str, user_id: str, pushed: Pushed, out: Output) -> bool:
         """Decide on a push: build what Heroku would deploy, take other branches as they are."""
         deploys = [each for each in pushed.updates if each.is_deploy]
         if not deploys:
@@ -55,14 +55,14 @@ class Builds:
             return False
         self._building.add(app_id)
         try:
-            return await self._build(app_id, user, deploys[0].new, pushed.environment, out)
+            return await self._build(app_id, user_id, deploys[0].new, pushed.environment, out)
         finally:
             self._building.discard(app_id)
 
-    async def _build(self, app_id: str, user: User, commit: str, objects: dict[str, str], out: Output) -> bool:
-        with self.works.begin(user) as work:
+    async def _build(self, app_id: str, user_id: str, commit: str, objects: dict[str, str], out: Output) -> bool:
+        with self.works.begin(lambda session: session.get_one(User, user_id)) as work:
             app = work.session.get_one(App, app_id)
-            build = Build(app_id=app.id, user_id=user.id, version=commit)
+            build = Build(app_id=app.id, user_id=user_id, version=commit)
             work.session.add(build)
             work.session.flush()
             work.say(app, "Build started")
@@ -74,13 +74,13 @@ class Builds:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     compiled = await self._compile(app_id, commit, objects, config, tell)
-                version = self._release(app_id, user, build.id, commit, compiled)
+                version = self._release(app_id, user_id, build.id, commit, compiled)
             except (BuildFailed, InvalidParams, TimeoutError) as error:
-                self._fail(app_id, user, build.id)
+                self._fail(app_id, user_id, build.id)
                 _tell_failure(tell, error, f"Push rejected to {name}.{kept}")
                 return False
             except BaseException:
-                self._fail(app_id, user, build.id)
+                self._fail(app_id, user_id, build.id)
                 raise
             tell("-----> Launching...")
             tell(f"       Released v{version}")
@@ -115,8 +115,8 @@ class Builds:
             await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
         return Compiled(slug_id, archive, {**defaults, **declared}, buildpack)
 
-    def _release(self, app_id: str, user: User, build_id: str, commit: str, compiled: Compiled) -> int:
-        with self.works.begin(user) as work:
+    def _release(self, app_id: str, user_id: str, build_id: str, commit: str, compiled: Compiled) -> int:
+        with self.works.begin(lambda session: session.get_one(User, user_id)) as work:
             app = work.session.get_one(App, app_id)
             build = work.session.get_one(Build, build_id)
             slug = Slug(
@@ -136,8 +136,8 @@ class Builds:
             work.note(app, "Build succeeded")
             return release.version
 
-    def _fail(self, app_id: str, user: User, build_id: str) -> None:
-        with self.works.begin(user) as work:
+    def _fail(self, app_id: str, user_id: str, build_id: str) -> None:
+        with self.works.begin(lambda session: session.get_one(User, user_id)) as work:
             app = work.session.get(App, app_id)
             build = work.session.get(Build, build_id)
             if app and build:

@@ -82,8 +82,7 @@ def route(method: str, path: str, action: Callable[[Call], Answer], *, status: i
         platform: Platform = request.app.state.platform
         check_accept(request)
         body = await read_body(request)
-        with platform.works.begin() as work:
-            work.user = accounts.authenticate(work.session, authorization_of(request))
+        with platform.works.begin(lambda session: accounts.authenticate(session, authorization_of(request))) as work:
             answer = action(Call(request, platform, work, body))
         return respond(request, answer, status)
 

@@ -50,10 +50,10 @@ class Works:
     wake: Callable[[], None]
 
     @contextmanager
-    def begin(self, user: User | None = None) -> Iterator[Work]:
-        """`user` is whoever asked; the platform's own work (a restart, a clean-up) has none and logs no user."""
+    def begin(self, who: Callable[[Session], User]) -> Iterator[Work]:
+        """`who` finds, in the transaction, whoever asks for the work."""
         with self.store.transaction() as session:
-            work = Work(session, user or User(email="platform"))
+            work = Work(session, who(session))
             yield work
         for app_id, text in work.lines:
             self.log.write(app_id, "app", "api", text)

@@ -21,6 +21,7 @@ import click
 APP = "fleeting-mist"
 STEP_S, FACT_S, POLL_S = 120, 40, 0.2
 """How long a command may take, how long a fact may take to become true, and how often we look."""
+INHERITED = ("LANG", "LC_ALL", "TERM", "TMPDIR", "NO_COLOR")
 STARTED = re.compile(r"\*\*\* Starting job worker host:railgun\.\d+ pid:(\d+)")
 
 
@@ -51,7 +52,9 @@ class Stage:
         heroku = programs / "heroku"
         heroku.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hkcli "$@"\n')
         heroku.chmod(0o755)
-        inherited = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TERM", "TMPDIR", "NO_COLOR") if name in os.environ}
+        inherited = {
+            name: os.environ[name] for name in ("LANG", "LC_ALL", "TERM", "TMPDIR", "NO_COLOR") if name in os.environ
+        }
         self.environment = {
             **inherited,
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -165,8 +168,10 @@ def steps(stage: Stage) -> None:
 
     explain("A job is put on the queue, and the worker does it.")
     stage.run("heroku", "run", "bin/newsletter", "Hello from 2009", "ada@example.org")
-    stage.until(
-        ("heroku", "logs", "--dyno", "worker"), lambda text: "Sent 'Hello from 2009' to ada@example.org" in text, "the job's line"
+    stage.until(        ("heroku", "logs", "--dyno", "worker"),
+        lambda text: "Sent 'Hello from 2009' to ada@example.org" in text,
+        "the job's line",
+,
     )
 
     explain("Jobs for later wait on the queue, until it is cleared.")

@@ -243,7 +243,9 @@ def test_a_bad_range_is_refused(api: Backend, app: str, wanted: str) -> None:
     assert error(answer) == (416, "requested_range_not_satisfiable")
 
 
-@pytest.mark.parametrize("wanted", ["", "id ..; max=1000;", "domain ..; ;", "name ..; max=20, , order=desc", "]0..; max=9"])
+@pytest.mark.parametrize(
+    "wanted", ["", "id ..; max=1000;", "domain ..; ;", "name ..; max=20, , order=desc", "]0..; max=9"]
+)
 def test_the_ranges_that_clients_are_known_to_send_are_understood(api: Backend, app: str, wanted: str) -> None:
     assert api.call("GET", f"/apps/{app}/releases", headers={"Range": wanted}).ok
 

@@ -1,6 +1,6 @@
 """Pushes: real git, real builds, real dynos."""
 
-import subprocess
+import re
 from pathlib import Path
 
 import pytest
@@ -118,9 +118,7 @@ def test_a_push_without_a_token_is_refused(api: Backend, app: str, folder: Path)
     api.git(folder, "init", "--quiet", "-b", "main")
     answer = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", timeout=5)
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Basic")
-    wrong = requests.get(
-        f"{api.url}/{app}.git/info/refs?service=git-receive-pack", auth=("x", "wrong"), timeout=5
-    )
+    wrong = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", auth=("x", "wrong"), timeout=5)
     assert wrong.status_code == 401
 
 
@@ -131,7 +129,9 @@ def test_what_was_pushed_can_be_cloned(api: Backend, app: str, folder: Path, tmp
 
 
 def test_a_large_push_arrives_whole(api: Backend, app: str, folder: Path) -> None:
-    subprocess.run(["dd", "if=/dev/urandom", "of=blob", "bs=1M", "count=8"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["dd", "if=/dev/urandom", "of=blob", "bs=1M", "count=8"], cwd=folder, check=True, capture_output=True
+    )
     assert "Released v3" in api.push(folder, app)
 
 
@@ -157,7 +157,7 @@ def test_a_config_change_reaches_what_runs(api: Backend, app: str, folder: Path)
     (folder / "Procfile").write_text("worker: sh -c 'echo greeting is $GREETING; exec sleep 1000'\n")
     api.push(folder, app)
     scale(api, app, worker=1)
-    api.wait_for_log(app, "greeting is \n")
+    api.wait_for_log(app, "greeting is\n")
     api.ok("PATCH", f"/apps/{app}/config-vars", {"GREETING": "hello"})
     api.wait_for_log(app, "greeting is hello\n")
 
@@ -172,7 +172,7 @@ def test_a_rollback_runs_the_old_code_with_the_old_config(api: Backend, app: str
     api.wait_for_log(app, "new config\n")
     release = api.ok("POST", f"/apps/{app}/releases", {"release": "3"})
     assert release["description"] == "Rollback to v3"
-    api.wait_for_log(app, "old \n")
+    api.wait_for_log(app, "old\n")
     assert "A" not in api.ok("GET", f"/apps/{app}/config-vars")
 
 
@@ -184,11 +184,12 @@ def test_a_detached_one_off_runs_and_is_logged(api: Backend, app: str, folder: P
 
 
 def test_a_destroyed_app_stops_running_and_leaves_nothing(api: Backend, app: str, folder: Path) -> None:
+    (folder / "Procfile").write_text("worker: sh -c 'echo my pid is $$; exec sleep 1000'\n")
     api.push(folder, app)
     scale(api, app, worker=1)
-    wait_for(lambda: running(api, app) == {"worker.1": "up"}, "the worker")
+    pid = str(wait_for(lambda: re.search(r"my pid is (\d+)", api.logs(app)), "the worker").group(1))
     app_id = api.ok("GET", f"/apps/{app}")["id"]
     slug_id = api.ok("GET", f"/apps/{app}/releases/current")["slug"]["id"]
     api.ok("DELETE", f"/apps/{app}")
     assert not list(api.home.rglob(f"*{app_id}*.git")) and not list(api.home.rglob(f"{slug_id}*"))
-    wait_for(lambda: not any((api.home / "dynos").iterdir()), "no working copy left")
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the worker to end")

@@ -58,7 +58,7 @@ async def receive_pack(request: Request) -> Response:
         return refused.response
     platform: Platform = request.app.state.platform
     answer = platform.repositories.receive_pack(
-        app_id, plain_body(request), lambda pushed, out: platform.builds.receive(app_id, user, pushed, out)
+        app_id, plain_body(request), lambda pushed, out: platform.builds.receive(app_id, user.id, pushed, out)
     )
     return Conversation(answer, "git-receive-pack")
 
