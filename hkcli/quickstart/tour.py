@@ -168,10 +168,10 @@ def steps(stage: Stage) -> None:
 
     explain("A job is put on the queue, and the worker does it.")
     stage.run("heroku", "run", "bin/newsletter", "Hello from 2009", "ada@example.org")
-    stage.until(        ("heroku", "logs", "--dyno", "worker"),
+    stage.until(
+        ("heroku", "logs", "--dyno", "worker"),
         lambda text: "Sent 'Hello from 2009' to ada@example.org" in text,
         "the job's line",
-,
     )
 
     explain("Jobs for later wait on the queue, until it is cleared.")

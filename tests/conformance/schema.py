@@ -1,4 +1,4 @@
-"""Heroku's published hyper-schema of Platform API v3 (from the MIT-licensed platform-api gem): validators of answers."""
+"""Heroku's published hyper-schema of Platform API v3 (from the MIT-licensed platform-api gem): validates answers."""
 
 import json
 import re
