@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from hkcli.backend import catalog, names, releases
 from hkcli.backend.errors import Forbidden, InvalidParams, NotFound
 from hkcli.backend.home import Home
-from hkcli.backend.store import App, User
+from hkcli.backend.store import App, Build, Slug, User
 from hkcli.backend.work import Work
 
 
@@ -56,7 +56,10 @@ def rename(work: Work, app: App, name: str) -> None:
         work.reconcile()
 
 
-def destroy(work: Work, app: App) -> None:
+def destroy(work: Work, home: Home, app: App) -> None:
     """Forget the app and all that is its own; what it ran stops at the next reconciliation."""
+    slug_ids = set(work.session.scalars(select(Slug.id).where(Slug.app_id == app.id)))
+    build_ids = set(work.session.scalars(select(Build.id).where(Build.app_id == app.id)))
     work.session.delete(app)
+    work.after(lambda: home.forget(app.id, slug_ids=slug_ids, build_ids=build_ids))
     work.reconcile()

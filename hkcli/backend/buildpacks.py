@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hkcli.backend.engines.members import ENGINE_MARK
+
 OPT_IN = "DJ_RUNTIME"
 """Config var; `embedded` runs an app with a Gemfile on the embedded Delayed Job, without Ruby."""
 
@@ -24,6 +26,8 @@ class Source:
 
     root: Path
     config: Mapping[str, str]
+    environment: Mapping[str, str]
+    """For the build's programs."""
 
     def has(self, *names: str) -> bool:
         return any((self.root / name).exists() for name in names)
@@ -65,14 +69,14 @@ class Ruby:
         return {"rake": "bundle exec rake", "worker": "bundle exec rake jobs:work", **console}
 
     async def _install(self, source: Source, out: Output) -> None:
-        environment = {**clean_environment(source.root), "BUNDLE_APP_CONFIG": str(source.root / ".bundle")}
+        variables = {**source.environment, "BUNDLE_APP_CONFIG": str(source.root / ".bundle")}
         silent: Output = lambda line: None  # noqa: E731
-        if await run(["bundle", "check"], source.root, environment, silent) == 0:
+        if await run(["bundle", "check"], source.root, variables, silent) == 0:
             out("       The machine's gems satisfy the Gemfile")
             return
-        await run(["bundle", "config", "set", "--local", "path", "vendor/bundle"], source.root, environment, silent)
+        await run(["bundle", "config", "set", "--local", "path", "vendor/bundle"], source.root, variables, silent)
         status = await run(
-            ["bundle", "install", "--jobs", "4"], source.root, environment, lambda line: out(f"       {line}")
+            ["bundle", "install", "--jobs", "4"], source.root, variables, lambda line: out(f"       {line}")
         )
         if status:
             raise BuildFailed(f"bundle install ended with status {status}. Fix the Gemfile and push again.")
@@ -131,9 +135,9 @@ def require_program(name: str, package: str) -> None:
         )
 
 
-def clean_environment(root: Path) -> dict[str, str]:
-    """For programs of the build: nothing of the backend's own environment but where programs are."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(root), "LANG": "C.UTF-8"}
+def environment(root: Path, engine_id: str) -> dict[str, str]:
+    """Nothing of the backend's own but where programs are, and the mark that lets a later run end what it left."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(root), "LANG": "C.UTF-8", ENGINE_MARK: engine_id}
 
 
 async def run(words: list[str], cwd: Path, environment: Mapping[str, str], out: Output) -> int:

@@ -100,7 +100,7 @@ class Builds:
             await self.repositories.checkout(app_id, commit, root, objects)
             tell("Building source:")
             tell("")
-            source = Source(root, config)
+            source = Source(root, config, buildpacks.environment(root, self.home.engine_id()))
             declared = procfile.read(root)
             buildpack = buildpacks.detect(source)
             tell(f"-----> {buildpack.name} app detected")

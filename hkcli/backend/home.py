@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+COMPANIONS = ("-wal", "-shm", "-journal")
+
 
 class HomeInUse(Exception):
     """Another backend runs on this data directory."""
@@ -88,13 +90,28 @@ class Home:
     def build_output(self, build_id: str) -> Path:
         return self.builds / f"{build_id}.log"
 
-    def sweep(self, *, app_ids: set[str], slug_ids: set[str]) -> None:
-        """Remove what belongs to apps and slugs that are no more: what a destroyed app or a crash left."""
-        for path in [*self.databases.iterdir(), *self.repositories.glob("*.git")]:
-            if path.name.partition(".")[0] not in app_ids:
+    def forget(self, app_id: str, *, slug_ids: set[str], build_ids: set[str]) -> None:
+        """Remove what a destroyed app had."""
+        remove(self.database(app_id))
+        remove(self.repository(app_id))
+        for slug_id in slug_ids:
+            remove(self.slug(slug_id))
+        for build_id in build_ids:
+            remove(self.build_output(build_id))
+
+    def sweep(self, *, app_ids: set[str], slug_ids: set[str], build_ids: set[str]) -> None:
+        """Remove what belongs to nothing that is known: what a crash left. For the start, before anything is made."""
+        kept = {
+            *(path.name for app_id in app_ids for path in (self.database(app_id), self.repository(app_id))),
+            *(self.slug(slug_id).name for slug_id in slug_ids),
+            *(self.build_output(build_id).name for build_id in build_ids),
+        }
+        for path in [each for folder in (self.databases, self.slugs, self.builds) for each in folder.iterdir()]:
+            name = next((path.name.removesuffix(end) for end in COMPANIONS if path.name.endswith(end)), path.name)
+            if name not in kept:
                 remove(path)
-        for path in self.slugs.iterdir():
-            if path.stem not in slug_ids or path.suffix != ".tgz":
+        for path in self.repositories.glob("*.git"):
+            if path.name not in kept:
                 remove(path)
 
     def lock(self) -> int:
@@ -120,11 +137,12 @@ class Home:
 
 
 def remove(path: Path) -> None:
-    """A file or a whole folder; what is gone already is no error."""
+    """A file, with what SQLite keeps beside it, or a whole folder; what is gone already is no error."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        for each in (path, *(path.with_name(path.name + end) for end in COMPANIONS)):
+            each.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes | dict[str, Any]) -> None:

@@ -52,8 +52,3 @@ class Platform:
     urls: Urls
     seal: Seal
     ca_pem: str
-
-    def forget(self, app_id: str) -> None:
-        """Remove what a destroyed app left on disk."""
-        self.logplex.forget(app_id)
-        self.home.sweep(app_ids=self.store.app_ids(), slug_ids=self.store.slug_ids())

@@ -192,7 +192,7 @@ def build(record: Build, owner: App, urls: Urls) -> JSON:
         "app": {"id": owner.id},
         "buildpacks": None,
         **dates(record),
-        "generation": fixed_ref("generation", "cedar"),
+        "generation": "cedar",
         "id": record.id,
         "output_stream_url": urls.build_output(record),
         "release": {"id": record.release_id} if record.release_id else None,

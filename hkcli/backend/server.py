@@ -6,11 +6,14 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+import certifi
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -132,7 +135,7 @@ async def serve(settings: Settings) -> None:
         life.callback(store.close)
         ensure_owner(store, home)
         builds.fail_interrupted(store)
-        home.sweep(app_ids=store.app_ids(), slug_ids=store.slug_ids())
+        home.sweep(**store.known())
         await run(settings, store, listener)
 
 
@@ -145,6 +148,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         home.dynos, home.engine_id(), path=os.environ.get("PATH", os.defpath), stack_bin=stack.install(home.stack)
     )
     authority = Authority(home.authority)
+    write_private(authority.ca_path.with_name("bundle.pem"), trusted(authority.ca_pem))
     rendezvous = Rendezvous(authority.ssl_context(), host=settings.host)
     await rendezvous.start()
 
@@ -194,6 +198,13 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         logplex.close()
     if not reconciling.cancelled() and (failure := reconciling.exception()):
         raise failure
+
+
+def trusted(ca_pem: str) -> bytes:
+    """Whom clients may trust that take one file: the machine's own authorities, and ours."""
+    system = ssl.get_default_verify_paths().cafile
+    authorities = Path(system or certifi.where()).read_bytes()
+    return authorities.rstrip() + b"\n" + ca_pem.encode()
 
 
 def announce(home: Home, urls: Urls, port: int) -> None:

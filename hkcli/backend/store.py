@@ -196,13 +196,11 @@ class Store:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def app_ids(self) -> set[str]:
+    def known(self) -> dict[str, set[str]]:
+        """The ids of all that has files of its own: `app_ids`, `slug_ids`, `build_ids`."""
         with self.transaction() as session:
-            return set(session.scalars(select(App.id)))
-
-    def slug_ids(self) -> set[str]:
-        with self.transaction() as session:
-            return set(session.scalars(select(Slug.id)))
+            kinds: dict[str, type[Record]] = {"app_ids": App, "slug_ids": Slug, "build_ids": Build}
+            return {name: set(session.scalars(select(kind.id))) for name, kind in kinds.items()}
 
     def close(self) -> None:
         self.engine.dispose()

@@ -1,5 +1,6 @@
 """Pushes: real git, real builds, real dynos."""
 
+import os
 import re
 from pathlib import Path
 

@@ -48,8 +48,8 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     app = call.app()
     answer = document(call, app)
-    apps.destroy(call.work, app)
-    call.work.after(lambda: call.platform.forget(app.id))
+    apps.destroy(call.work, call.platform.home, app)
+    call.work.after(lambda: call.platform.logplex.forget(app.id))
     return answer
 
 
