@@ -214,11 +214,11 @@ def test_a_fresh_engine_ends_what_a_killed_backend_left(tmp_path: Path, slug: Pa
     killed_backend(tmp_path / "mine", mine, slug, deaf)
     killed_backend(tmp_path / "other", other, slug, "sleep 63")
     try:
-        before, others = members(ENGINE_MARK, mine), members(ENGINE_MARK, other)
+        before, others = members({ENGINE_MARK: mine}), members({ENGINE_MARK: other})
         assert len(before) >= 3 and len(others) == 3
         assert run(LocalEngine(tmp_path / "mine", mine).reap_strays(grace_s=0.3)) >= len(before)
-        assert members(ENGINE_MARK, mine) == [] and list((tmp_path / "mine").iterdir()) == []
-        assert len(members(ENGINE_MARK, other)) == 3 and len(list((tmp_path / "other").iterdir())) == 3
+        assert members({ENGINE_MARK: mine}) == [] and list((tmp_path / "mine").iterdir()) == []
+        assert len(members({ENGINE_MARK: other})) == 3 and len(list((tmp_path / "other").iterdir())) == 3
     finally:
         run(LocalEngine(tmp_path / "other", other).reap_strays())
 
