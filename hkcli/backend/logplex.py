@@ -196,6 +196,10 @@ class Logplex:
         finally:
             channel.tails.discard(follower)
 
+    def tails(self, app_id: str) -> int:
+        """How many readers follow the app's log."""
+        return len(self._channel(app_id).tails)
+
     def forget(self, app_id: str) -> None:
         """Remove all of an app's lines for good and end its tails."""
         channel = self._channel(app_id)

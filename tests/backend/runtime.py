@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.logplex import LogFilter, Logplex
 
@@ -45,6 +47,14 @@ async def until(fact: Callable[[], Any], within_s: float = 20.0) -> Any:
         assert time.monotonic() < deadline, f"still {value!r} after {within_s} s"
         await asyncio.sleep(0.01)
     return value
+
+
+def is_running(pid: int | None) -> bool:
+    """Zombies do not run; in a container an orphan may stay one, nobody being there to wait for it."""
+    try:
+        return psutil.Process(pid or 0).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def read_log(logplex: Logplex, app_id: str = "app-1", lines: int = 1500, **which: str | None) -> list[str]:

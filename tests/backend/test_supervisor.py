@@ -17,7 +17,7 @@ from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.supervisor import Supervisor
-from tests.backend.runtime import logged, make_slug, make_spec, run, until
+from tests.backend.runtime import is_running, logged, make_slug, make_spec, run, until
 
 IMPATIENT = Patience(attach_s=0.2, stop_s=0.3, hang_up_s=0.4, boot_s=0.5)
 
@@ -93,7 +93,7 @@ def test_a_dyno_starts_and_its_output_and_events_are_in_the_log(tmp_path: Path, 
                 "Starting process with command `echo to stdout; echo to stderr >&2; exec sleep 60`",
                 "State changed from starting to up",
             ]
-            assert psutil.pid_exists(dyno.pid or 0)
+            assert is_running(dyno.pid)
 
     run(body())
 
@@ -129,7 +129,7 @@ def test_scaling_to_zero_stops_the_process_before_the_dyno_is_gone(tmp_path: Pat
             runtime.want()
             await until(lambda: runtime.lines()[-1:] == ["Process exited with status 143"])
             assert runtime.lines()[2:4] == ["State changed from up to down", "Stopping all processes with SIGTERM"]
-            assert not psutil.pid_exists(pid) and runtime.supervisor.dynos("app-1") == []
+            assert not is_running(pid) and runtime.supervisor.dynos("app-1") == []
 
     run(body())
 
@@ -387,7 +387,7 @@ def test_a_lost_client_hangs_up_its_one_off(tmp_path: Path, slug: Path) -> None:
             status = runtime.supervisor.wait_for(dyno)
             client.writer.close()
             assert await status == 128 + signal.SIGHUP
-            assert not psutil.pid_exists(pid)
+            assert not is_running(pid)
             assert runtime.lines("run.1234")[3:] == [
                 "Client connection closed. Sending SIGHUP to all processes",
                 "Process exited with status 129",
@@ -467,7 +467,7 @@ def test_shutdown_leaves_no_process_and_says_what_it_did(tmp_path: Path, slug: P
             spec = make_spec(slug, "sleep 60", name="run.1234")
             runtime.supervisor.run_one_off(spec, attach=False, terminal=None, user="a@example.com")
             pids = [formation.pid or 0, (await runtime.up("run.1234")).pid or 0]
-        assert not any(psutil.pid_exists(pid) for pid in pids)
+        assert not any(is_running(pid) for pid in pids)
         assert runtime.lines()[-3:] == [
             "State changed from up to down",
             "Stopping all processes with SIGTERM",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.environment import Place, environment
-from hkcli.backend.engines.members import end_engine
+from hkcli.backend.engines.members import DYNO_MARK, ENGINE_MARK, end_engine
 from hkcli.backend.engines.process import Process
 from hkcli.backend.engines.unpack import unpack
 
@@ -182,7 +182,15 @@ def watch(
     os.set_blocking(output, False)
     if input is not None:
         os.set_blocking(input, False)
-    return Process(popen, dyno_id=copy.dyno_id, folder=copy.folder, port=int(env["PORT"]), output=output, input=input)
+    return Process(
+        popen,
+        dyno_id=copy.dyno_id,
+        marks={mark: env[mark] for mark in (ENGINE_MARK, DYNO_MARK)},
+        folder=copy.folder,
+        port=int(env["PORT"]),
+        output=output,
+        input=input,
+    )
 
 
 def grow_pipe(fd: int) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,8 @@ HAS_PROC = Path("/proc/self/environ").exists()
 """Then reading it is several times faster than psutil, which parses every variable."""
 
 
-def members(mark: str, value: str, *, session: int | None = None) -> list[psutil.Process]:
-    """The living processes with `mark=value` in their environment or in the given session; takes about 20 ms.
+def members(marks: Mapping[str, str], *, session: int | None = None) -> list[psutil.Process]:
+    """The living processes with all `marks` in their environment or in the given session; takes about 20 ms.
 
     Zombies are not counted: they do nothing, and it is for their parent to wait for them."""
     found = []
@@ -26,7 +27,7 @@ def members(mark: str, value: str, *, session: int | None = None) -> list[psutil
             continue
         with contextlib.suppress(psutil.Error, OSError):
             process = psutil.Process(pid)
-            if (is_in(pid, session) or is_marked(process, mark, value)) and process.status() != psutil.STATUS_ZOMBIE:
+            if (is_in(pid, session) or is_marked(process, marks)) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
@@ -35,11 +36,11 @@ def is_in(pid: int, session: int | None) -> bool:
     return session is not None and os.getsid(pid) == session
 
 
-def is_marked(process: psutil.Process, mark: str, value: str) -> bool:
+def is_marked(process: psutil.Process, marks: Mapping[str, str]) -> bool:
     if HAS_PROC:
         environment = b"\0" + Path(f"/proc/{process.pid}/environ").read_bytes()
-        return f"\0{mark}={value}\0".encode() in environment
-    return process.environ().get(mark) == value
+        return all(f"\0{mark}={value}\0".encode() in environment for mark, value in marks.items())
+    return marks.items() <= process.environ().items()
 
 
 def send(processes: list[psutil.Process], number: signal.Signals) -> None:
@@ -57,7 +58,7 @@ def end_engine(engine_id: str, *, grace_s: float, settle_s: float = 0.05) -> int
     deadline = time.monotonic() + grace_s
     quiet_since: float | None = None
     while quiet_since is None or time.monotonic() - quiet_since < settle_s:
-        left = members(ENGINE_MARK, engine_id)
+        left = members({ENGINE_MARK: engine_id})
         if left:
             new = [process for process in left if process.pid not in ended]
             ended |= {process.pid for process in left}

@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 
-from hkcli.backend.engines.members import DYNO_MARK, members, send
+from hkcli.backend.engines.members import members, send
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Process:
         popen: subprocess.Popen[bytes],
         *,
         dyno_id: str,
+        marks: Mapping[str, str],
         folder: Path,
         port: int,
         output: int,
@@ -43,6 +44,7 @@ class Process:
     ) -> None:
         self.dyno_id = dyno_id
         self.port = port
+        self._marks = marks
         self.pid = popen.pid
         self._popen = popen
         self._folder = folder
@@ -202,7 +204,7 @@ class Process:
             return True
 
     async def _members(self) -> list[psutil.Process]:
-        return await asyncio.to_thread(members, DYNO_MARK, self.dyno_id, session=self.pid)
+        return await asyncio.to_thread(members, self._marks, session=self.pid)
 
 
 def resolve(future: "asyncio.Future[None]") -> None:
