@@ -1,0 +1,17 @@
+"""make bench: each measurement beside a peer or a floor in the same run; figures, never verdicts."""
+
+import sys
+from importlib import import_module
+
+MEASUREMENTS = ("client", "logs", "dj")
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or MEASUREMENTS
+    for name in wanted:
+        print(f"\n## {name}\n", flush=True)
+        import_module(f"tests.benchmarks.{name}").measure()
+
+
+if __name__ == "__main__":
+    main()
