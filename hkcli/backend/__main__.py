@@ -1,0 +1,44 @@
+"""python -m hkcli.backend: run the backend in the foreground until SIGTERM or Ctrl-C."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from hkcli.backend.home import Home, HomeInUse
+from hkcli.backend.server import PortInUse, Settings, serve
+from hkcli.backend.store import StoreError
+
+
+def default_home() -> Path:
+    return Path(os.environ.get("HKCLI_BACKEND_HOME") or user_data_path("hkcli"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m hkcli.backend", description=__doc__)
+    parser.add_argument("--home", type=Path, default=default_home(), help="data directory")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, help="port of the API; 0 for any free one")
+    parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
+    parser.add_argument("--stop-grace", type=float, default=30, metavar="SECONDS", help="between SIGTERM and SIGKILL")
+    words = parser.parse_args()
+    settings = Settings(Home.create(words.home), words.host, words.port, words.store, words.stop_grace)
+    try:
+        asyncio.run(serve(settings))
+    except HomeInUse as error:
+        print(f"A backend runs on {error} already. Stop it: heroku backend:stop", file=sys.stderr)
+        return 1
+    except PortInUse as error:
+        print(f"{error} Choose another port: heroku backend:start --port PORT", file=sys.stderr)
+        return 1
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

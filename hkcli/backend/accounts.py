@@ -1,0 +1,116 @@
+"""Users, their passwords and their tokens."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hkcli.backend.errors import InvalidParams, NotFound, Unauthorized
+from hkcli.backend.store import Authorization, User, now
+
+EMAIL = re.compile(r"[^@\s:]+@[^@\s:]+")
+REDACTED = "*" * 10
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What an Authorization header carried: a token, or an email with a password."""
+
+    token: str | None = None
+    email: str = ""
+    password: str = ""
+
+
+def parse_authorization(header: str) -> Credentials:
+    """Bearer TOKEN, Basic `:TOKEN`, `user:TOKEN` or `email:password`. Raises Unauthorized."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
+        return Credentials(token=value.strip())
+    if scheme.lower() == "basic":
+        try:
+            name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise Unauthorized() from None
+        return Credentials(token=secret or name, email=name, password=secret)
+    raise Unauthorized()
+
+
+def authenticate(session: Session, header: str) -> User:
+    """The user whose token this is. Raises Unauthorized."""
+    return find_authorization(session, parse_authorization(header).token or "").user
+
+
+def find_authorization(session: Session, token: str) -> Authorization:
+    found = session.scalars(select(Authorization).where(Authorization.token_hash == hash_token(token))).one_or_none()
+    if found is None or (found.expires_at and found.expires_at < now()):
+        raise Unauthorized()
+    return found
+
+
+def log_in(session: Session, email: str, password: str) -> User:
+    """The user with this password. Raises Unauthorized, after the same work whether the email is known or not."""
+    user = session.scalars(select(User).where(User.email == email)).one_or_none()
+    stored = user.password_hash if user else hash_password("", salt=b"\0" * 16)
+    matches = hmac.compare_digest(hash_password(password, salt=bytes.fromhex(stored.partition("$")[0])), stored)
+    if user is None or not matches:
+        raise Unauthorized("Invalid credentials provided.")
+    return user
+
+
+def create_user(session: Session, email: str, password: str) -> User:
+    if not EMAIL.fullmatch(email):
+        raise InvalidParams(f"{email!r} is not an email address.")
+    if session.scalars(select(User).where(User.email == email)).one_or_none():
+        raise InvalidParams(f"Email {email} is already taken")
+    user = User(email=email, password_hash=hash_password(password, salt=secrets.token_bytes(16)))
+    session.add(user)
+    session.flush()
+    return user
+
+
+def authorize(
+    session: Session, user: User, description: str, *, scope: list[str] | None = None, expires_in_s: int | None = None
+) -> tuple[Authorization, str]:
+    """A new authorization and its token, which is not to be had again."""
+    token = f"HRKU-{secrets.token_urlsafe(36)}"
+    authorization = Authorization(
+        user=user,
+        user_id=user.id,
+        description=description,
+        scope=scope or ["global"],
+        token_hash=hash_token(token),
+        token_hint=f"{token[:9]}{REDACTED}{token[-4:]}",
+        expires_at=now() + timedelta(seconds=expires_in_s) if expires_in_s else None,
+    )
+    session.add(authorization)
+    session.flush()
+    return authorization, token
+
+
+def authorizations(session: Session, user: User) -> list[Authorization]:
+    return list(session.scalars(select(Authorization).where(Authorization.user_id == user.id)))
+
+
+def authorization(session: Session, user: User, identity: str) -> Authorization:
+    """One of the user's own; `~` is the oldest, the default one. Raises NotFound."""
+    own = sorted(authorizations(session, user), key=lambda each: each.created_at)
+    for each in own:
+        if identity in (each.id, "~"):
+            return each
+    raise NotFound("Couldn't find that authorization.", "authorization")
+
+
+def hash_password(password: str, *, salt: bytes) -> str:
+    return f"{salt.hex()}${hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1).hex()}"
+
+
+def hash_token(token: str) -> str:
+    """Tokens are long and random, so one fast hash keeps them as safe as a slow one would."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,48 @@
+"""What every add-on provider says of itself, and what it must be able to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hkcli.backend.store import App
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is bought. `cents` a month; 0 is free."""
+
+    name: str
+    human_name: str
+    description: str
+    cents: int = 0
+    default: bool = False
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    human_name: str
+    plans: tuple[Plan, ...]
+    attachment: str
+    """The name that a first attachment gets, `DJ`."""
+    several: bool = False
+    """May one app have it more than once?"""
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    config: dict[str, str] = field(default_factory=dict)
+    message: str | None = None
+    """Shown once to whoever created the add-on."""
+
+
+class Provider(Protocol):
+    """One file in addons/ each."""
+
+    SERVICE: Service
+
+    def provision(self, app: App, plan: str, options: Mapping[str, Any]) -> Provisioned: ...
+
+    def holds(self, plan: str) -> dict[str, int]:
+        """Process types whose quantity the add-on keeps, and at what."""
+        ...

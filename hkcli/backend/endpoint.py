@@ -1,0 +1,154 @@
+"""How a route is written: authenticate, one unit of work, a document out. Failures become responses in one place."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hkcli.backend import accounts, apps, ranges
+from hkcli.backend.errors import BadRequest, NotAcceptable, PlatformError, Unauthorized
+from hkcli.backend.platform import Platform
+from hkcli.backend.store import App, User
+from hkcli.backend.work import Work
+
+MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A list of documents, and the fields that it can be sorted and cut by; the first is the default."""
+
+    documents: list[dict[str, Any]]
+    sortable: tuple[str, ...] = ("id", "name", "created_at", "updated_at")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated request inside its unit of work."""
+
+    request: Request
+    platform: Platform
+    work: Work
+    body: dict[str, Any]
+
+    @property
+    def session(self) -> Session:
+        return self.work.session
+
+    @property
+    def user(self) -> User:
+        return self.work.user
+
+    def path(self, name: str) -> str:
+        return str(self.request.path_params[name])
+
+    def app(self) -> App:
+        return apps.find(self.session, self.user, self.path("app"))
+
+    def text(self, key: str) -> str | None:
+        """A string of the body; null is absent, an object `{"name" | "id": ...}` its name. Raises BadRequest."""
+        value = self.body.get(key)
+        if isinstance(value, dict):
+            value = value.get("name") or value.get("id")
+        if value is not None and not isinstance(value, str):
+            raise BadRequest(f"{key} must be a string.")
+        return value
+
+    def required(self, key: str) -> str:
+        value = self.text(key)
+        if not value:
+            raise BadRequest(f"{key} is required.")
+        return value
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value = self.body.get(key)
+        if value is not None and not isinstance(value, dict):
+            raise BadRequest(f"{key} must be an object.")
+        return value or {}
+
+
+Answer = dict[str, Any] | list[Any] | Collection | Response
+
+
+def route(method: str, path: str, action: Callable[[Call], Answer], *, status: int = 200) -> Route:
+    """An endpoint of the API. The action runs in one transaction; it is committed before the answer is sent."""
+
+    async def endpoint(request: Request) -> Response:
+        platform: Platform = request.app.state.platform
+        check_accept(request)
+        body = await read_body(request)
+        with platform.works.begin(lambda session: accounts.authenticate(session, authorization_of(request))) as work:
+            answer = action(Call(request, platform, work, body))
+        return respond(request, answer, status)
+
+    return Route(path, endpoint, methods=[method])
+
+
+def open_route(method: str, path: str, action: Callable[[Request], Awaitable[Response]]) -> Route:
+    """An endpoint that sees to its own access: git, streams behind a ticket, the authority's certificate."""
+    return Route(path, action, methods=[method])
+
+
+def authorization_of(request: Request) -> str:
+    header = request.headers.get("authorization")
+    if not header:
+        raise Unauthorized(
+            "There were no credentials in your `Authorization` header. Try `Authorization: Bearer TOKEN`."
+        )
+    return header
+
+
+def check_accept(request: Request) -> None:
+    accept = request.headers.get("accept", "*/*")
+    if not any(kind in accept for kind in ("application/vnd.heroku+json; version=3", "application/json", "*/*")) and (
+        "application/vnd.heroku+json" not in accept or "version=edge" not in accept
+    ):
+        raise NotAcceptable("Specify the API version in the header `Accept: application/vnd.heroku+json; version=3`.")
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object sent, {} for none. Raises BadRequest."""
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > MAX_BODY_BYTES:
+            raise BadRequest(f"The request is larger than {MAX_BODY_BYTES} bytes.")
+    if not raw.strip():
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        raise BadRequest("The request body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise BadRequest("The request body must be a JSON object.")
+    return body
+
+
+def respond(request: Request, answer: Answer, status: int) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    if not isinstance(answer, Collection):
+        return json_response(answer, status)
+    wanted = ranges.parse(request.headers.get("range"), answer.sortable)
+    page, following = ranges.cut(answer.documents, wanted)
+    headers = {"Accept-Ranges": ", ".join(answer.sortable)}
+    if page:
+        headers["Content-Range"] = f"{wanted.field} {page[0][wanted.field]}..{page[-1][wanted.field]}"
+    if following:
+        headers["Next-Range"] = following
+    return json_response(page, 206 if following else 200, headers)
+
+
+def json_response(document: object, status: int, headers: dict[str, str] | None = None) -> Response:
+    content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(content, status, headers, media_type="application/json")
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PlatformError)
+    return json_response(error.document(), error.status, error.headers)

@@ -1,0 +1,82 @@
+"""What the platform answers when it will not do something.
+
+PlatformError
+├── Unauthorized        401  who are you?
+├── Forbidden           403  not yours
+├── NotFound            404  no such thing; `resource` says of which kind
+├── NotAcceptable       406  the Accept header asks for another API
+├── Conflict            409  not now
+├── RangeNotSatisfiable 416
+├── InvalidParams       422  the request cannot be carried out as asked
+├── ConfirmationRequired 423 repeat it with `confirm`
+├── BadRequest          400  not understood at all
+└── NotImplementedHere  501  Heroku serves this, this backend does not yet
+"""
+
+from typing import ClassVar
+
+
+class PlatformError(Exception):
+    """One refusal. Each subclass fixes the HTTP status and Heroku's error `id`."""
+
+    status: ClassVar[int] = 500
+    id: ClassVar[str] = "internal_server_error"
+
+    def __init__(self, message: str, *, headers: dict[str, str] | None = None, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = headers or {}
+        self.details = details
+
+    def document(self) -> dict[str, object]:
+        """The error as the API sends it: `id`, `message`, and what else is known (`resource`, `app`, `url`)."""
+        return {"id": self.id, "message": self.message, **self.details}
+
+
+class BadRequest(PlatformError):
+    status, id = 400, "bad_request"
+
+
+class Unauthorized(PlatformError):
+    status, id = 401, "unauthorized"
+
+    def __init__(self, message: str = "Invalid credentials provided.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(PlatformError):
+    status, id = 403, "forbidden"
+
+
+class NotFound(PlatformError):
+    status, id = 404, "not_found"
+
+    def __init__(self, message: str, resource: str) -> None:
+        super().__init__(message, resource=resource)
+
+
+class NotAcceptable(PlatformError):
+    status, id = 406, "not_acceptable"
+
+
+class Conflict(PlatformError):
+    status, id = 409, "conflict"
+
+
+class RangeNotSatisfiable(PlatformError):
+    status, id = 416, "requested_range_not_satisfiable"
+
+
+class InvalidParams(PlatformError):
+    status, id = 422, "invalid_params"
+
+
+class ConfirmationRequired(PlatformError):
+    status, id = 423, "confirmation_required"
+
+    def __init__(self, message: str, app: str) -> None:
+        super().__init__(message, headers={"X-Confirmation-Required": app}, app={"name": app})
+
+
+class NotImplementedHere(PlatformError):
+    status, id = 501, "not_implemented"

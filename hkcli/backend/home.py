@@ -1,0 +1,161 @@
+"""The data directory: where everything is, who may use it now, and what must stay secret."""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+class HomeInUse(Exception):
+    """Another backend runs on this data directory."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths below one data directory (0700)."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path) -> "Home":
+        home = cls(root.absolute())
+        for folder in (home.root, home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return home
+
+    @property
+    def store(self) -> Path:
+        return self.root / "platform.sqlite3"
+
+    @property
+    def repositories(self) -> Path:
+        return self.root / "repositories"
+
+    @property
+    def slugs(self) -> Path:
+        return self.root / "slugs"
+
+    @property
+    def builds(self) -> Path:
+        return self.root / "builds"
+
+    @property
+    def databases(self) -> Path:
+        return self.root / "databases"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def dynos(self) -> Path:
+        return self.root / "dynos"
+
+    @property
+    def authority(self) -> Path:
+        return self.root / "authority"
+
+    @property
+    def stack(self) -> Path:
+        """Programs that every dyno can reach: what a stack image would hold."""
+        return self.root / "stack"
+
+    @property
+    def state(self) -> Path:
+        """Where the running backend says how to reach it; absent when it was stopped in order."""
+        return self.root / "backend.json"
+
+    @property
+    def credentials(self) -> Path:
+        """The owner's email, password and token; 0600."""
+        return self.root / "credentials.json"
+
+    def database(self, app_id: str) -> Path:
+        return self.databases / f"{app_id}.sqlite3"
+
+    def slug(self, slug_id: str) -> Path:
+        return self.slugs / f"{slug_id}.tgz"
+
+    def repository(self, app_id: str) -> Path:
+        return self.repositories / f"{app_id}.git"
+
+    def build_output(self, build_id: str) -> Path:
+        return self.builds / f"{build_id}.log"
+
+    def forget(self, app_id: str, *, slug_ids: set[str], build_ids: set[str]) -> None:
+        """Remove what a destroyed app had."""
+        remove(self.database(app_id))
+        remove(self.repository(app_id))
+        for slug_id in slug_ids:
+            remove(self.slug(slug_id))
+        for build_id in build_ids:
+            remove(self.build_output(build_id))
+
+    def sweep(self, *, app_ids: set[str], slug_ids: set[str], build_ids: set[str]) -> None:
+        """Remove what belongs to nothing that is known: what a crash left. For the start, before anything is made."""
+        kept = {
+            *(path.name for app_id in app_ids for path in (self.database(app_id), self.repository(app_id))),
+            *(self.slug(slug_id).name for slug_id in slug_ids),
+            *(self.build_output(build_id).name for build_id in build_ids),
+        }
+        for path in [each for folder in (self.databases, self.slugs, self.builds) for each in folder.iterdir()]:
+            name = next((path.name.removesuffix(end) for end in COMPANIONS if path.name.endswith(end)), path.name)
+            if name not in kept:
+                remove(path)
+        for path in self.repositories.glob("*.git"):
+            if path.name not in kept:
+                remove(path)
+
+    def lock(self) -> int:
+        """Claim the directory for this process until it ends, however it ends. Raises HomeInUse."""
+        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise HomeInUse(str(self.root)) from None
+        return descriptor
+
+    def secret(self) -> bytes:
+        """32 bytes that never leave the directory; made at the first call."""
+        path = self.root / "secret.key"
+        if not path.exists():
+            write_private(path, secrets.token_bytes(32))
+        return path.read_bytes()
+
+    def engine_id(self) -> str:
+        """What marks the processes of this directory's dynos, so that a later run can find them."""
+        return hashlib.sha256(b"engine:" + self.secret()).hexdigest()[:24]
+
+
+def remove(path: Path) -> None:
+    """A file, with what SQLite keeps beside it, or a whole folder; what is gone already is no error."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        for each in (path, *(path.with_name(path.name + end) for end in COMPANIONS)):
+            each.unlink(missing_ok=True)
+
+
+def write_private(path: Path, content: bytes | dict[str, Any]) -> None:
+    """Put bytes, or a JSON document, in a 0600 file; readers see the old content or the new, never a part."""
+    if isinstance(content, dict):
+        content = json.dumps(content, indent=2).encode() + b"\n"
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

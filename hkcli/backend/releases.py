@@ -1,0 +1,107 @@
+"""Releases: a numbered pair of slug and config for every change of either."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hkcli.backend import formation, names
+from hkcli.backend.errors import InvalidParams, NotFound
+from hkcli.backend.store import Addon, App, Release, Slug, now
+from hkcli.backend.work import Work
+
+
+def create(work: Work, app: App, description: str, *, slug: Slug | None = None) -> Release:
+    """The next release, of `app.config` as it is now and of the slug given, or the one that runs."""
+    before = latest(work.session, app)
+    release = Release(
+        app_id=app.id,
+        user=work.user,
+        version=before.version + 1 if before else 1,
+        description=description,
+        slug=slug or (before.slug if before else None),
+        config=dict(app.config),
+        plans=sorted(work.session.scalars(select(Addon.plan).where(Addon.app_id == app.id))),
+    )
+    work.session.add(release)
+    work.session.flush()
+    app.released_at = now()
+    work.say(app, description)
+    work.say(app, f"Release v{release.version} created")
+    formation.follow(work, app, release)
+    work.reconcile()
+    return release
+
+
+def latest(session: Session, app: App) -> Release | None:
+    query = select(Release).where(Release.app_id == app.id).order_by(Release.version.desc()).limit(1)
+    return session.scalars(query).one_or_none()
+
+
+def current(session: Session, app: App) -> Release | None:
+    """The newest release that succeeded: what runs."""
+    query = (
+        select(Release)
+        .where(Release.app_id == app.id, Release.status == "succeeded")
+        .order_by(Release.version.desc())
+        .limit(1)
+    )
+    return session.scalars(query).one_or_none()
+
+
+def every(session: Session, app: App) -> list[Release]:
+    return list(session.scalars(select(Release).where(Release.app_id == app.id)))
+
+
+def find(session: Session, app: App, identity: str) -> Release:
+    """A release by version (`7`, `v7`), id, or `current`. Raises NotFound."""
+    if identity == "current":
+        found = current(session, app)
+    elif identity.removeprefix("v").isascii() and identity.removeprefix("v").isdigit():
+        found = _one(session, app, Release.version == int(identity.removeprefix("v")))
+    else:
+        found = _one(session, app, Release.id == identity)
+    if found is None:
+        raise NotFound("Couldn't find that release.", "release")
+    return found
+
+
+def _one(session: Session, app: App, condition: object) -> Release | None:
+    return session.scalars(select(Release).where(Release.app_id == app.id, condition)).one_or_none()  # type: ignore[arg-type]
+
+
+def roll_back(work: Work, app: App, target: Release) -> Release:
+    """A new release with the slug and config of an old one. Raises InvalidParams."""
+    if target.slug is None:
+        raise InvalidParams(f"v{target.version} has no slug, so it cannot be rolled back to. Choose a later release.")
+    app.config = dict(target.config)
+    return create(work, app, f"Rollback to v{target.version}", slug=target.slug)
+
+
+def deploy(work: Work, app: App, slug_id: str, description: str | None) -> Release:
+    """A new release of a slug that the app has. Raises NotFound."""
+    slug = work.session.get(Slug, slug_id)
+    if slug is None or slug.app_id != app.id:
+        raise NotFound("Couldn't find that slug.", "slug")
+    return create(work, app, description or f"Deploy {(slug.commit or slug.id)[:8]}", slug=slug)
+
+
+def set_config(work: Work, app: App, changes: Mapping[str, str | None]) -> None:
+    """Set config vars, remove those that are None; a release when that changes anything. Raises InvalidParams."""
+    for name, value in changes.items():
+        names.check_config_var(name)
+        if not isinstance(value, str | None):
+            raise InvalidParams(f"Config var {name} must be a string.")
+        if value is not None and "\0" in value:
+            raise InvalidParams(f"Config var {name} holds a NUL byte, which no process can be given.")
+    updated = {**app.config, **{name: value for name, value in changes.items() if value is not None}}
+    for name in changes:
+        if changes[name] is None:
+            updated.pop(name, None)
+    if updated == app.config:
+        return
+    given = sorted(name for name in changes if updated.get(name) != app.config.get(name) and name in updated)
+    removed = sorted(name for name in changes if name in app.config and name not in updated)
+    app.config = updated
+    words = [f"Set {', '.join(given)}"] * bool(given) + [f"Remove {', '.join(removed)}"] * bool(removed)
+    create(work, app, f"{', '.join(words)} config vars")

@@ -1,0 +1,63 @@
+"""Apps, as their owner sees them."""
+
+from hkcli.backend import apps, catalog, releases, schemas
+from hkcli.backend.endpoint import Answer, Call, Collection, route
+from hkcli.backend.errors import BadRequest
+from hkcli.backend.store import App
+
+
+def document(call: Call, app: App) -> schemas.JSON:
+    release = releases.current(call.session, app)
+    return schemas.app(app, call.platform.urls, release.slug.size_bytes if release and release.slug else None)
+
+
+def create(call: Call) -> Answer:
+    app = apps.create(
+        call.work,
+        call.platform.home,
+        name=call.text("name"),
+        region=call.text("region"),
+        stack=call.text("stack"),
+    )
+    return document(call, app)
+
+
+def every(call: Call) -> Answer:
+    return Collection(
+        [document(call, each) for each in apps.accessible(call.session, call.user)], ("name", "id", "updated_at")
+    )
+
+
+def info(call: Call) -> Answer:
+    return document(call, call.app())
+
+
+def update(call: Call) -> Answer:
+    app = call.app()
+    if name := call.text("name"):
+        apps.rename(call.work, app, name)
+    if (maintenance := call.body.get("maintenance")) is not None:
+        if not isinstance(maintenance, bool):
+            raise BadRequest("maintenance must be true or false.")
+        app.maintenance = maintenance
+    if stack := call.text("build_stack"):
+        app.stack = catalog.stack(stack).name
+    return document(call, app)
+
+
+def delete(call: Call) -> Answer:
+    app = call.app()
+    answer = document(call, app)
+    apps.destroy(call.work, call.platform.home, app)
+    call.work.after(lambda: call.platform.logplex.forget(app.id))
+    return answer
+
+
+ROUTES = [
+    route("POST", "/apps", create, status=201),
+    route("GET", "/apps", every),
+    route("GET", "/users/{user}/apps", every),
+    route("GET", "/apps/{app}", info),
+    route("PATCH", "/apps/{app}", update),
+    route("DELETE", "/apps/{app}", delete),
+]

@@ -1,0 +1,38 @@
+"""Releases and rollbacks."""
+
+from hkcli.backend import releases, schemas
+from hkcli.backend.endpoint import Answer, Call, Collection, route
+from hkcli.backend.errors import BadRequest
+
+
+def every(call: Call) -> Answer:
+    app = call.app()
+    current = releases.current(call.session, app)
+    return Collection(
+        [schemas.release(each, app, current) for each in releases.every(call.session, app)],
+        ("version", "id", "created_at", "updated_at"),
+    )
+
+
+def info(call: Call) -> Answer:
+    app = call.app()
+    found = releases.find(call.session, app, call.path("release"))
+    return schemas.release(found, app, releases.current(call.session, app))
+
+
+def create(call: Call) -> Answer:
+    app = call.app()
+    if target := call.text("release"):
+        made = releases.roll_back(call.work, app, releases.find(call.session, app, target))
+    elif slug := call.text("slug"):
+        made = releases.deploy(call.work, app, slug, call.text("description"))
+    else:
+        raise BadRequest("release (to roll back) or slug (to deploy) is required.")
+    return schemas.release(made, app, releases.current(call.session, app))
+
+
+ROUTES = [
+    route("GET", "/apps/{app}/releases", every),
+    route("POST", "/apps/{app}/releases", create, status=201),
+    route("GET", "/apps/{app}/releases/{release}", info),
+]

@@ -1,0 +1,218 @@
+"""What the platform remembers: SQLAlchemy models, and the one way to a transaction.
+
+SQLite (WAL) by default, any SQLAlchemy URL by option. Everything that must be true after `kill -9` is here; the
+constraints keep the promises (one version per app and number, one formation per type, one name per app).
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+SCHEMA_VERSION = 1
+
+
+class StoreError(Exception):
+    """The store cannot be opened; the message says why and what to do."""
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes on every database; SQLite has no zones, so they are stored naive."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Record(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, dict[str, str]: JSON, list[str]: JSON, datetime: UTCDateTime}  # noqa: RUF012
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid.uuid4()))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class Schema(Record):
+    """One row: the version of the tables."""
+
+    __tablename__ = "schema"
+    version: Mapped[int]
+
+
+class User(Record):
+    __tablename__ = "users"
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str | None] = mapped_column(String(255), default=None)
+
+
+class Authorization(Record):
+    """A token of a user. Only its SHA-256 is kept, and the few characters that name it in lists."""
+
+    __tablename__ = "authorizations"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    description: Mapped[str] = mapped_column(Text)
+    scope: Mapped[list[str]]
+    token_id: Mapped[str] = mapped_column(String(36), default=lambda: str(uuid.uuid4()))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    token_hint: Mapped[str] = mapped_column(String(40))
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class App(Record):
+    __tablename__ = "apps"
+    name: Mapped[str] = mapped_column(String(30), unique=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    region: Mapped[str] = mapped_column(String(40), default="us")
+    stack: Mapped[str] = mapped_column(String(40), default="heroku-24")
+    maintenance: Mapped[bool] = mapped_column(default=False)
+    config: Mapped[dict[str, str]] = mapped_column(default=dict)
+    """Config vars, add-ons' own included. Replaced whole at each change: JSON is not tracked in place."""
+    released_at: Mapped[datetime | None] = mapped_column(default=None)
+    owner: Mapped[User] = relationship(lazy="joined")
+
+
+class Slug(Record):
+    __tablename__ = "slugs"
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    process_types: Mapped[dict[str, str]]
+    commit: Mapped[str | None] = mapped_column(String(64), default=None)
+    buildpack: Mapped[str | None] = mapped_column(String(255), default=None)
+    size_bytes: Mapped[int] = mapped_column(default=0)
+    checksum: Mapped[str] = mapped_column(String(80))
+
+
+class Build(Record):
+    __tablename__ = "builds"
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    status: Mapped[str] = mapped_column(String(12), default="pending")
+    version: Mapped[str | None] = mapped_column(String(255), default=None)
+    slug_id: Mapped[str | None] = mapped_column(ForeignKey("slugs.id"), default=None)
+    release_id: Mapped[str | None] = mapped_column(ForeignKey("releases.id"), default=None)
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class Release(Record):
+    __tablename__ = "releases"
+    __table_args__ = (UniqueConstraint("app_id", "version"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    version: Mapped[int]
+    description: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(12), default="succeeded")
+    slug_id: Mapped[str | None] = mapped_column(ForeignKey("slugs.id"), default=None)
+    config: Mapped[dict[str, str]]
+    plans: Mapped[list[str]] = mapped_column(default=list)
+    slug: Mapped[Slug | None] = relationship(lazy="joined")
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class Formation(Record):
+    __tablename__ = "formations"
+    __table_args__ = (UniqueConstraint("app_id", "type"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    type: Mapped[str] = mapped_column(String(128))
+    quantity: Mapped[int] = mapped_column(default=0)
+    size: Mapped[str] = mapped_column(String(40), default="Basic")
+
+
+class Addon(Record):
+    __tablename__ = "addons"
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(128), unique=True)
+    service: Mapped[str] = mapped_column(String(64))
+    plan: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(16), default="provisioned")
+    config: Mapped[dict[str, str]] = mapped_column(default=dict)
+    """What the provider gave, by the variable's name without the attachment's prefix (`URL`)."""
+    app: Mapped[App] = relationship(lazy="joined")
+
+
+class Attachment(Record):
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("app_id", "name"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    addon_id: Mapped[str] = mapped_column(ForeignKey("addons.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(128))
+    app: Mapped[App] = relationship(lazy="joined")
+    addon: Mapped[Addon] = relationship(lazy="joined")
+
+    @property
+    def config_vars(self) -> list[str]:
+        return sorted(f"{self.name}_{key}" for key in self.addon.config)
+
+
+class Store:
+    """The database, opened. One process, one thread: transactions are short and serial by construction."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        try:
+            Record.metadata.create_all(self.engine)
+            with self.transaction() as session:
+                found = session.query(Schema).one_or_none() or Schema(version=SCHEMA_VERSION)
+                session.add(found)
+        except SQLAlchemyError as error:
+            raise StoreError(f"The store cannot be opened: {error.__cause__ or error}") from error
+        if found.version != SCHEMA_VERSION:
+            raise StoreError(
+                f"The store was written by another version of the backend (schema {found.version}, this one reads "
+                f"{SCHEMA_VERSION}). Start over with: heroku backend:reset"
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that is committed at the end of the block, or rolled back when it raises."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def known(self) -> dict[str, set[str]]:
+        """The ids of all that has files of its own: `app_ids`, `slug_ids`, `build_ids`."""
+        with self.transaction() as session:
+            kinds: dict[str, type[Record]] = {"app_ids": App, "slug_ids": Slug, "build_ids": Build}
+            return {name: set(session.scalars(select(kind.id))) for name, kind in kinds.items()}
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_engine(url: str) -> Engine:
+    engine = create_engine(url, json_serializer=lambda value: json.dumps(value, ensure_ascii=False))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 5000"):
+        connection.execute(f"PRAGMA {pragma}")

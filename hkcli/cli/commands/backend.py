@@ -1,0 +1,118 @@
+"""A Heroku of your own: the backend on this machine, started, stopped and described."""
+
+import shlex
+import signal
+import subprocess
+
+import click
+
+from hkcli.api.errors import HerokuError, NotConfirmed
+from hkcli.cli.context import Run, command, json_option
+from hkcli.cli.local_backend import LocalBackend
+from hkcli.cli.netrc import store
+
+CONFIRMATION = "reset"
+
+
+@command("backend:start")
+@click.option("-d", "--detach", is_flag=True, help="run it in the background")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), help="port of the API; 0 for any that is free")
+@click.option("--host", metavar="ADDRESS", help="listen on this address instead of 127.0.0.1")
+@click.option("--store", "store_url", metavar="URL", help="SQLAlchemy URL of the store, instead of SQLite")
+def backend_start(run: Run, detach: bool, port: int | None, host: str | None, store_url: str | None) -> None:
+    """Start the backend, and log you in to it.
+
+    Without --port it takes 5080, or the next port that is free. In the foreground it runs until Ctrl-C.
+    """
+    backend = LocalBackend.of(run.env)
+    options = [("--port", port), ("--host", host), ("--store", store_url)]
+    words = [word for flag, value in options if value is not None for word in (flag, str(value))]
+    with run.out.progress("Starting the backend") as step:
+        process = backend.start(words, detached=detach)
+        state, owner = backend.running(), backend.credentials()
+        step.done(f"process {process.pid}")
+    url = state["api_url"]
+    store(run.netrc, url.partition("://")[2], owner["email"], owner["token"])
+    run.out.pairs({"API": url, "Git": f"{url}/APP.git", "Data": backend.home})
+    run.out.talk(f"Logged in as {owner['email']}; the token is in {run.netrc}.")
+    run.out.talk(f"In this shell: export HEROKU_HOST={url}")
+    run.out.talk("For other clients: heroku backend:env    To end it: heroku backend:stop")
+    if not detach:
+        run.exit_status = wait_for(process)
+
+
+def wait_for(process: "subprocess.Popen[bytes]") -> int:
+    """Stay until the backend ends; a signal to us is handed on, and it ends in order."""
+
+    def hand_on(number: int, _: object) -> None:
+        process.send_signal(number)
+
+    signal.signal(signal.SIGTERM, hand_on)
+    try:
+        return abs(process.wait())
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
+@command("backend:stop")
+def backend_stop(run: Run) -> None:
+    """Stop the backend and every dyno; all data stays."""
+    backend = LocalBackend.of(run.env)
+    with run.out.progress("Stopping the backend") as step:
+        if not backend.stop():
+            step.ends("it was not running")
+
+
+@command("backend:status")
+@json_option
+def backend_status(run: Run, as_json: bool) -> None:
+    """Say whether the backend runs, and where; the exit status is 1 when it does not."""
+    backend = LocalBackend.of(run.env)
+    state = backend.state()
+    if as_json:
+        run.out.json({"running": state is not None, "home": str(backend.home), **(state or {})})
+    elif state is None:
+        raise HerokuError(f"No backend runs on {backend.home}.", next=("Start it: heroku backend:start",))
+    else:
+        run.out.pairs(
+            {
+                "API": state["api_url"],
+                "Git": f"{state['api_url']}/APP.git",
+                "Data": backend.home,
+                "Process": state["pid"],
+                "Since": state["started_at"],
+            }
+        )
+    run.exit_status = 0 if state else 1
+
+
+@command("backend:env", epilog='Use it like this: eval "$(heroku backend:env)"   In fish: heroku backend:env | source')
+@click.option("--shell", type=click.Choice(["sh", "fish"]), help="whose syntax; by default that of $SHELL")
+def backend_env(run: Run, shell: str | None) -> None:
+    """Print what other clients need to use the backend: the official CLI, git, node, Go and Python programs."""
+    exports = LocalBackend.of(run.env).exports()
+    is_fish = (shell or run.env.get("SHELL", "").rpartition("/")[2]) == "fish"
+    for name, value in exports.items():
+        run.out.line(f"set -gx {name} {quoted_for_fish(value)};" if is_fish else f"export {name}={shlex.quote(value)}")
+
+
+def quoted_for_fish(value: str) -> str:
+    """In single quotes, where fish knows two escapes."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+@command("backend:reset")
+@click.option("-c", "--confirm", metavar=CONFIRMATION, help=f"the word {CONFIRMATION}, instead of being asked for it")
+def backend_reset(run: Run, confirm: str | None) -> None:
+    """Stop the backend and remove all that it holds: apps, releases, add-ons, databases and logs."""
+    backend = LocalBackend.of(run.env)
+    run.out.warn(f"This removes every app, database and log of the backend on {backend.home}.")
+    if confirm is None and run.out.can_prompt:
+        confirm = run.out.ask(f"Type {CONFIRMATION} to go on: ").strip()
+    if confirm != CONFIRMATION:
+        raise NotConfirmed("Not confirmed. Nothing was changed.", next=(f"Add: --confirm {CONFIRMATION}",))
+    with run.out.progress("Resetting the backend"):
+        backend.stop()
+        backend.clear()

@@ -1,0 +1,20 @@
+"""The tour."""
+
+import click
+
+from hkcli.api.errors import HerokuError
+from hkcli.cli.context import Run, command
+from hkcli.cli.local_backend import require_installed
+
+
+@command("quickstart")
+@click.option("--keep", is_flag=True, help="leave the backend and the app running, and say how to go on")
+def quickstart(run: Run, keep: bool) -> None:
+    """Play the Delayed Job quick start, for real, against a backend of its own; then remove everything."""
+    require_installed()
+    from hkcli.quickstart.tour import TourFailed, tour
+
+    try:
+        tour(keep=keep)
+    except TourFailed as error:
+        raise HerokuError(f"The tour stopped. {error}") from error

@@ -1,0 +1,163 @@
+"""The backend is killed at the worst moments; started again, everything is there and nothing runs twice."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.backends import Backend, wait_for
+
+WORKER = "worker: sh -c 'echo pid $$; exec sleep 1000'\n"
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[Backend]:
+    backend = Backend(tmp_path / "home").start()
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture
+def app(backend: Backend, tmp_path: Path) -> str:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "Procfile").write_text(WORKER)
+    backend.ok("POST", "/apps", {"name": "mist"})
+    backend.push(folder, "mist")
+    backend.ok("POST", "/apps/mist/addons", {"plan": "dj"})
+    backend.wait_for_log("mist", "app[worker.1]: pid ")
+    return "mist"
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process that works below a data directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(home / "dynos") in process.environ().get("HOME", ""):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_everything_is_there_after_kill_9_and_the_worker_runs_once(backend: Backend, app: str) -> None:
+    backend.ok("PATCH", f"/apps/{app}/config-vars", {"KEPT": "yes"})
+    wait_for(lambda: backend.logs(app).count("app[worker.1]: pid ") == 2, "the worker with the new config")
+    before = backend.logs(app)
+    old = {process.pid for process in processes_of(backend.home)}
+    assert old
+    backend.kill()
+    backend.start()
+    wait_for(lambda: backend.logs(app).count("app[worker.1]: pid ") == 3, "the worker of the new run")
+    assert backend.logs(app).startswith(before)
+    assert backend.ok("GET", f"/apps/{app}/config-vars")["KEPT"] == "yes"
+    assert [each["plan"]["name"] for each in backend.ok("GET", f"/apps/{app}/addons")] == ["dj:single"]
+    assert len(backend.ok("GET", f"/apps/{app}/releases")) == 5
+    now = {process.pid for process in processes_of(backend.home)}
+    assert len(now) == 1 and not now & old
+
+
+def test_a_build_that_was_interrupted_has_failed(backend: Backend, app: str, tmp_path: Path) -> None:
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "Gemfile").write_text("sleep 60\n")
+    backend.git(folder, "init", "--quiet", "-b", "main")
+    backend.git(folder, "add", "--all")
+    backend.git(folder, "commit", "--quiet", "-m", "slow")
+    token = backend.credentials["token"]
+    url = f"http://heroku:{token}@localhost:{backend.port}/{app}.git"
+    pushing = subprocess.Popen(["git", "push", "--force", url, "main"], cwd=folder, stderr=subprocess.PIPE)
+    wait_for(lambda: "pending" in [each["status"] for each in backend.ok("GET", f"/apps/{app}/builds")], "the build")
+    backend.kill()
+    assert pushing.wait(30) != 0 and pushing.stderr is not None
+    pushing.stderr.close()
+    backend.start()
+    assert sorted(each["status"] for each in backend.ok("GET", f"/apps/{app}/builds")) == ["failed", "succeeded"]
+    assert backend.ok("GET", f"/apps/{app}/releases/current")["version"] == 4
+    assert {path.suffix for path in (backend.home / "builds").iterdir()} == {".log"}
+
+
+def test_sigterm_ends_every_process_in_order(backend: Backend, app: str) -> None:
+    assert processes_of(backend.home)
+    backend.stop()
+    assert backend.process is not None and backend.process.returncode == 0
+    assert processes_of(backend.home) == []
+    assert not (backend.home / "backend.json").exists()
+
+
+def test_a_second_backend_on_the_same_data_is_refused(backend: Backend) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "hkcli.backend", "--home", str(backend.home)], capture_output=True, text=True, timeout=30
+    )
+    assert second.returncode == 1
+    assert "heroku backend:stop" in second.stderr and str(backend.home) in second.stderr
+
+
+def test_a_port_in_use_is_refused_when_it_was_asked_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = subprocess.run(
+            [sys.executable, "-m", "hkcli.backend", "--home", str(tmp_path), "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert refused.returncode == 1
+    assert f"127.0.0.1:{port} cannot be listened on" in refused.stderr and "--port" in refused.stderr
+
+
+def test_it_listens_on_loopback_alone(backend: Backend) -> None:
+    assert backend.process is not None
+    addresses = {
+        each.laddr.ip for each in psutil.Process(backend.process.pid).net_connections() if each.status == "LISTEN"
+    }
+    assert addresses and addresses <= {"127.0.0.1", "::1"}
+
+
+def test_tickets_and_tokens_are_good_after_a_restart(backend: Backend, app: str) -> None:
+    url = backend.ok("POST", f"/apps/{app}/log-sessions", {})["logplex_url"]
+    backend.kill()
+    backend.start()
+    assert requests.get(url, timeout=5).ok
+    assert backend.ok("GET", "/account")["email"] == backend.credentials["email"]
+
+
+def test_a_store_of_another_version_is_refused_with_words(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    backend = Backend(home).start()
+    backend.stop()
+    import sqlite3
+
+    with sqlite3.connect(home / "platform.sqlite3") as store:
+        store.execute("UPDATE schema SET version = 99")
+    store.close()
+    refused = subprocess.run(
+        [sys.executable, "-m", "hkcli.backend", "--home", str(home), "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert refused.returncode == 1 and "heroku backend:reset" in refused.stderr
+
+
+def test_a_second_signal_does_not_wait(backend: Backend, tmp_path: Path) -> None:
+    folder = tmp_path / "stubborn"
+    folder.mkdir()
+    (folder / "Procfile").write_text("worker: trap '' TERM; echo stubborn; while :; do sleep 1; done\n")
+    backend.ok("POST", "/apps", {"name": "stubborn"})
+    backend.push(folder, "stubborn")
+    backend.ok("PATCH", "/apps/stubborn/formation", {"updates": [{"type": "worker", "quantity": 1}]})
+    backend.wait_for_log("stubborn", "app[worker.1]: stubborn")
+    assert backend.process is not None
+    os.kill(backend.process.pid, signal.SIGTERM)
+    wait_for(lambda: not (backend.home / "backend.json").exists(), "the shutdown to begin")
+    os.kill(backend.process.pid, signal.SIGTERM)
+    assert backend.process.wait(10) != 0
