@@ -1,0 +1,140 @@
+"""The API's documents, as far as this client reads them. Names and meanings: Platform API v3 reference."""
+
+from typing import NotRequired, TypedDict
+
+
+class Ref(TypedDict):
+    id: str
+    name: str
+
+
+class User(TypedDict):
+    id: str
+    email: str
+
+
+class Account(User):
+    name: str | None
+
+
+class App(TypedDict):
+    id: str
+    name: str
+    git_url: str
+    web_url: str | None
+    owner: User
+    region: Ref
+    stack: Ref
+    maintenance: bool
+    repo_size: int | None
+    slug_size: int | None
+    created_at: str
+    updated_at: str
+
+
+class Price(TypedDict):
+    cents: int
+    contract: NotRequired[bool]
+    metered: NotRequired[bool]
+    unit: str
+
+
+class Plan(TypedDict):
+    id: str
+    name: str
+    human_name: NotRequired[str]
+    description: NotRequired[str]
+    default: NotRequired[bool]
+    price: NotRequired[Price]
+
+
+class AddonService(TypedDict):
+    id: str
+    name: str
+    human_name: str
+    state: str
+
+
+class Addon(TypedDict):
+    id: str
+    name: str
+    addon_service: Ref
+    app: Ref
+    billed_price: Price | None
+    config_vars: list[str]
+    plan: Plan
+    state: str
+    created_at: str
+    web_url: NotRequired[str | None]
+    provision_message: NotRequired[str]
+
+
+class AddonRef(Ref):
+    app: Ref
+
+
+class Attachment(TypedDict):
+    id: str
+    name: str
+    addon: AddonRef
+    app: Ref
+
+
+class Formation(TypedDict):
+    type: str
+    quantity: int
+    size: str
+    command: str
+
+
+class DynoRelease(TypedDict):
+    id: str
+    version: int
+
+
+class Dyno(TypedDict):
+    id: str
+    name: str
+    type: str
+    state: str
+    command: str
+    size: str
+    attach_url: str | None
+    created_at: str
+    updated_at: str
+    release: DynoRelease
+
+
+class Slug(TypedDict):
+    id: str
+
+
+class Release(TypedDict):
+    id: str
+    version: int
+    description: str
+    status: str
+    current: bool
+    user: User
+    slug: Slug | None
+    eligible_for_rollback: bool
+    output_stream_url: str | None
+    created_at: str
+
+
+class LogSession(TypedDict):
+    id: str
+    logplex_url: str
+
+
+class AccessToken(TypedDict):
+    id: str
+    token: str
+    expires_in: int | None
+
+
+class Authorization(TypedDict):
+    id: str
+    description: str
+    access_token: AccessToken | None
+    user: User

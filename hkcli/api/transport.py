@@ -1,0 +1,200 @@
+"""One HTTP session: credentials, time-outs, retries where repeating is safe, and failures in our own words."""
+
+import errno
+import json as json_module
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from hkcli.api.errors import Unreachable
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 60.0
+RETRY_WAITS_S = (0.3, 1.2)
+LONGEST_RETRY_AFTER_S = 20
+SAFE_METHODS = ("GET", "HEAD")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class Bearer(requests.auth.AuthBase):
+    """The token, or nothing at all: having an `auth` keeps requests from sending what a netrc file holds instead."""
+
+    def __init__(self, token: str | None) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.token:
+            request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
+class Transport:
+    def __init__(
+        self,
+        token: str | None,
+        *,
+        adapter: BaseAdapter | None = None,
+        trace: Callable[[str], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = requests.Session()
+        self._session.auth = Bearer(token)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter or HTTPAdapter())
+        self._trace = trace
+        self._sleep = sleep
+
+    def request(
+        self, method: str, url: str, *, json: object, headers: Mapping[str, str], auth: Any = None
+    ) -> requests.Response:
+        """The answer, whatever its status. Raises Unreachable."""
+        waits = iter(RETRY_WAITS_S)
+        while True:
+            try:
+                response = self._send(method, url, json=json, headers=headers, auth=auth)
+            except requests.RequestException as error:
+                wait = next(waits, None) if may_repeat(method, url, error) else None
+                if wait is None:
+                    raise unreachable(url, error) from error
+            else:
+                wait = retry_after_s(response, waits) if method in SAFE_METHODS else None
+                if wait is None:
+                    return response
+            self._sleep(wait)
+
+    def stream(self, url: str, headers: Mapping[str, str], read_timeout_s: float | None) -> requests.Response:
+        """An open answer from a URL that carries its own permission: no token goes there. Raises Unreachable."""
+        try:
+            return self._send(
+                "GET", url, headers=headers, auth=Bearer(None), stream=True, read_timeout_s=read_timeout_s
+            )
+        except requests.RequestException as error:
+            raise unreachable(url, error) from error
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        json: object = None,
+        auth: Any = None,
+        stream: bool = False,
+        read_timeout_s: float | None = READ_TIMEOUT_S,
+    ) -> requests.Response:
+        started = time.monotonic()
+        proxies = {"http": "", "https": "", "no_proxy": "*"} if is_here(url) else None
+        self._show("-->", method, url, json)
+        response = self._session.request(
+            method,
+            url,
+            data=None if json is None else json_module.dumps(json),
+            headers={**headers, **({} if json is None else {"Content-Type": "application/json"})},
+            auth=auth,
+            stream=stream,
+            proxies=proxies,
+            timeout=(CONNECT_TIMEOUT_S, read_timeout_s),
+        )
+        took_ms = (time.monotonic() - started) * 1000
+        request_id = response.headers.get("Request-Id", "none")
+        self._show("<--", str(response.status_code), f"in {took_ms:.0f} ms, request id {request_id}")
+        return response
+
+    def _show(self, arrow: str, word: str, text: str, body: object = None) -> None:
+        if self._trace:
+            keys = f" {redacted(body)}" if body is not None else ""
+            self._trace(f"{arrow} {word} {without_ticket(text)}{keys}")
+
+
+def is_here(url: str) -> bool:
+    return urlsplit(url).hostname in LOOPBACK_NAMES
+
+
+def without_ticket(url: str) -> str:
+    """A URL fit for showing: where the path is the permission, as a log session's, its end is left out."""
+    base, slash, rest = url.partition("/logs/")
+    return f"{base}{slash}[REDACTED]" if rest else url.partition("?")[0]
+
+
+def redacted(body: object) -> str:
+    """The shape of a body without its values: any of them can be a secret."""
+    if isinstance(body, Mapping):
+        return "{" + ", ".join(f"{key}: {redacted(value)}" for key, value in body.items()) + "}"
+    if isinstance(body, list):
+        return "[" + ", ".join(map(redacted, body)) + "]"
+    return "[REDACTED]" if isinstance(body, str) else json_module.dumps(body)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all beneath it, as urllib3 packs them: cause, context, `reason` and arguments."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+
+
+def errno_of(error: BaseException) -> int | None:
+    found = (one.errno for one in causes(error) if isinstance(one, OSError) and isinstance(one.errno, int))
+    return next(found, None)
+
+
+def may_repeat(method: str, url: str, error: requests.RequestException) -> bool:
+    """Whether nothing can have happened yet, or would not matter; a refusal on this machine is final."""
+    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidURL):
+        return False
+    if isinstance(error, requests.ReadTimeout):
+        return False
+    if errno_of(error) == errno.ECONNREFUSED:
+        return not is_here(url)
+    return isinstance(error, requests.ConnectionError) and method in SAFE_METHODS
+
+
+def retry_after_s(response: requests.Response, waits: Iterator[float]) -> float | None:
+    """How long to wait before asking again; None to take the answer as it is."""
+    if response.status_code not in (429, 503):
+        return None
+    wait = next(waits, None)
+    if wait is None:
+        return None
+    named = response.headers.get("Retry-After", "")
+    if not named.isdigit():
+        return wait
+    return float(named) if int(named) <= LONGEST_RETRY_AFTER_S else None
+
+
+def unreachable(url: str, error: requests.RequestException) -> Unreachable:
+    parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}"
+    number = errno_of(error)
+    if number == errno.ECONNREFUSED and is_here(url):
+        reason = "connection refused"
+        hint = "Is the backend running? Start it: heroku backend:start"
+        return Unreachable(f"Cannot reach {base} ({reason}).", next=(hint,))
+    following: tuple[str, ...] = ("Check the network, and HTTPS_PROXY if there is a proxy.",)
+    if isinstance(error, requests.exceptions.SSLError):
+        reason = f"its certificate is not trusted: {deepest(error)}"
+        following = ("If a proxy or your own authority signs it: export REQUESTS_CA_BUNDLE=/path/to/ca.pem",)
+    elif isinstance(error, requests.ConnectTimeout):
+        reason = f"no connection within {CONNECT_TIMEOUT_S:.0f} seconds"
+    elif isinstance(error, requests.ReadTimeout):
+        reason = f"no answer within {READ_TIMEOUT_S:.0f} seconds; what was asked may have been done"
+        following = ()
+    elif number is not None and number > 0:
+        reason = os.strerror(number).lower()
+    else:
+        reason = deepest(error)
+    return Unreachable(f"Cannot reach {base} ({reason}).", next=following)
+
+
+def deepest(error: BaseException) -> str:
+    """The words nearest to the fault."""
+    *_, last = causes(error)
+    return str(last) or type(last).__name__

@@ -1,0 +1,178 @@
+"""Apps: list, create, look at, rename, open, destroy."""
+
+import click
+
+from hkcli.api.documents import App
+from hkcli.cli.commands.addons import created_line
+from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
+from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper, set_remote
+from hkcli.cli.units import price_text, size_text
+
+
+@command("apps")
+@json_option
+def apps(run: Run, as_json: bool) -> None:
+    """List your apps, and those shared with you."""
+    mine = sorted(run.api.apps(), key=lambda app: app["name"])
+    if as_json:
+        run.out.json(mine)
+        return
+    email = run.api.account()["email"]
+    owned = [app for app in mine if app["owner"]["email"] == email]
+    shared = [app for app in mine if app["owner"]["email"] != email]
+    if not mine:
+        run.out.talk("You have no apps. Create one: heroku create")
+    if owned:
+        list_under(run, f"{email} Apps", [[app["name"]] for app in owned])
+    if shared:
+        list_under(run, "Collaborated Apps", [[app["name"], app["owner"]["email"]] for app in shared])
+
+
+def list_under(run: Run, title: str, rows: list[list[str]]) -> None:
+    """A header for people; a pipe gets the rows alone."""
+    if run.out.stdout.isatty():
+        run.out.header(title)
+    for row in rows:
+        run.out.line("\t".join(row))
+
+
+@command("create", epilog="Example: heroku create example-app --addons dj")
+@click.argument("name", required=False)
+@click.option("-r", "--remote", "remote_name", default="heroku", metavar="NAME", help="name of the git remote [heroku]")
+@click.option("-n", "--no-remote", is_flag=True, help="leave git alone")
+@click.option("--region", metavar="REGION", help="region of the app")
+@click.option("-s", "--stack", metavar="STACK", help="stack of the app")
+@click.option("--addons", "plans", metavar="PLANS", help="add-ons to begin with, separated by commas")
+@json_option
+def create(
+    run: Run,
+    name: str | None,
+    remote_name: str,
+    no_remote: bool,
+    region: str | None,
+    stack: str | None,
+    plans: str | None,
+    as_json: bool,
+) -> None:
+    """Create an app, and a git remote for it in this repository."""
+    wishes = {key: value for key, value in {"name": name, "region": region, "stack": stack}.items() if value}
+    with run.out.progress(f"Creating {name or 'app'}") as step:
+        app = run.api.create_app(wishes)
+        step.done(app["name"] if app["name"] != name else "")
+    for plan in (plans or "").split(","):
+        if plan.strip():
+            add_to(run, app, plan.strip())
+    if not no_remote:
+        connect(run, app["name"], remote_name, keep=True)
+    if as_json:
+        run.out.json(app)
+    else:
+        run.out.line(f"{app['web_url'] or ''} | {run.host.git_url(app['name'])}".removeprefix(" | "))
+
+
+def add_to(run: Run, app: App, plan: str) -> None:
+    with run.out.progress(f"Creating {plan} on {app['name']}") as step:
+        addon = run.api.create_addon(app["name"], {"plan": {"name": plan}, "attachment": {}, "config": {}})
+        step.ends(price_text(addon["plan"].get("price") or addon["billed_price"]))
+    run.out.talk(created_line(addon))
+
+
+def connect(run: Run, app: str, remote_name: str, *, keep: bool) -> bool:
+    """Make this repository's remote lead to an app, with `keep` only if it leads nowhere else; False if it doesn't."""
+    url = run.host.git_url(app)
+    remotes = discover(run.folder, run.default_host, run.env)
+    if not remotes.is_repository:
+        return False
+    taken = {remote.name: remote.url for remote in remotes.heroku} | dict.fromkeys(remotes.others, "elsewhere")
+    if keep and taken.get(remote_name, url) != url:
+        run.out.warn(
+            f"The git remote {remote_name} leads to another place already and was left alone. "
+            f"To use it: heroku git:remote --app {app} --remote {remote_name}"
+        )
+        return False
+    set_remote(run.folder, run.env, remote_name, url)
+    set_credential_helper(run.folder, run.env, run.host)
+    return True
+
+
+@app_command("info")
+@click.option("-s", "--shell", is_flag=True, help="as key=value lines")
+@json_option
+def info(run: Run, shell: bool, as_json: bool) -> None:
+    """Show what is known of an app."""
+    app = run.api.app(run.app)
+    addons, dynos = run.api.addons(run.app), run.api.dynos(run.app)
+    others = [each["user"]["email"] for each in run.api.collaborators(run.app)]
+    if as_json:
+        run.out.json({"app": app, "addons": addons, "dynos": dynos, "collaborators": others})
+        return
+    counts: dict[str, int] = {}
+    for dyno in dynos:
+        counts[dyno["type"]] = counts.get(dyno["type"], 0) + 1
+    facts = {
+        "Add-ons": ", ".join(addon["plan"]["name"] for addon in addons),
+        "Collaborators": ", ".join(email for email in others if email != app["owner"]["email"]),
+        "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())),
+        "Git URL": app["git_url"],
+        "Owner": app["owner"]["email"],
+        "Region": app["region"]["name"],
+        "Repo Size": size_text(app.get("repo_size")),
+        "Slug Size": size_text(app.get("slug_size")),
+        "Stack": app["stack"]["name"],
+        "Web URL": app["web_url"] or "",
+    }
+    if shell:
+        for key, value in facts.items():
+            run.out.line(f"{key.lower().replace('-', '').replace(' ', '_')}={value}")
+        return
+    run.out.header(app["name"])
+    run.out.pairs({key: value for key, value in facts.items() if value})
+
+
+@app_command("rename")
+@click.argument("new_name", metavar="NEW_NAME")
+@json_option
+def rename(run: Run, new_name: str, as_json: bool) -> None:
+    """Give an app another name; the git remotes here follow."""
+    old = run.app
+    with run.out.progress(f"Renaming {old} to {new_name}"):
+        app = run.api.update_app(old, {"name": new_name})
+    for remote in run.remotes.heroku:
+        if remote.app == old and remote.host == run.host:
+            set_remote(run.folder, run.env, remote.name, run.host.git_url(app["name"]))
+    if as_json:
+        run.out.json(app)
+    else:
+        run.out.line(f"{app['web_url'] or ''} | {run.host.git_url(app['name'])}".removeprefix(" | "))
+
+
+@app_command("open")
+@click.argument("path", required=False, default="")
+def open_app(run: Run, path: str) -> None:
+    """Open an app in the web browser."""
+    import webbrowser
+
+    url = (run.api.app(run.app)["web_url"] or "").rstrip("/") + "/" + path.lstrip("/")
+    run.out.talk(f"Opening {url}")
+    if not webbrowser.open(url):
+        run.out.warn("No web browser could be started.")
+        run.out.line(url)
+
+
+@app_command("destroy")
+@click.argument("name", required=False)
+@confirm_option
+@json_option
+def destroy(run: Run, name: str | None, confirm: str | None, as_json: bool) -> None:
+    """Destroy an app, with its add-ons and their data, for good."""
+    if name and run.app_flag and name != run.app_flag:
+        raise click.UsageError(f"{name} and --app {run.app_flag} are two apps. Name one.")
+    run.app_flag = run.app_flag or name
+    app = run.api.app(run.app)
+    run.confirm(confirm, f"This destroys {app['name']} and all of its add-ons, for good.")
+    with run.out.progress(f"Destroying {app['name']} (including all add-ons)"):
+        gone = run.api.delete_app(app["name"])
+    remotes = tuple(each for each in run.remotes.heroku if each.app == app["name"] and each.host == run.host)
+    remove_remotes(run.folder, run.env, remotes)
+    if as_json:
+        run.out.json(gone)

@@ -1,0 +1,120 @@
+"""Logging in and out, and who one is."""
+
+import contextlib
+from socket import gethostname
+
+import click
+
+from hkcli.api.client import PlatformAPI
+from hkcli.api.documents import Authorization
+from hkcli.api.errors import ApiError, HerokuError, TwoFactorRequired, Unauthorized
+from hkcli.cli.context import Run, command, json_option
+from hkcli.cli.netrc import erase, lookup, store
+
+
+@command("login")
+@click.option("-i", "--interactive", is_flag=True, help="with email and password; this is the only way, so no need")
+@click.option("-t", "--token", "with_token", is_flag=True, help="read an API token from stdin instead")
+def login(run: Run, interactive: bool, with_token: bool) -> None:
+    """Log in with email and password, or with an API token."""
+    if run.env.get("HEROKU_API_KEY"):
+        raise HerokuError(
+            "HEROKU_API_KEY is set, and would be used in place of what a login stores.",
+            next=("Unset it first: unset HEROKU_API_KEY",),
+        )
+    email, token = token_given(run) if with_token else token_for_password(run)
+    for machine in run.host.machines:
+        store(run.netrc, machine, email, token)
+    run.out.talk(f"Logged in as {email} to {run.host.api}")
+
+
+def token_given(run: Run) -> tuple[str, str]:
+    if run.out.stdin.isatty():
+        token = run.out.ask("Token: ", secret=True).strip()
+    else:
+        token = run.out.stdin.readline().strip()
+    if not token:
+        raise HerokuError("No token was given.", next=("On Heroku: https://dashboard.heroku.com/account",))
+    return run.api_with(token).account()["email"], token
+
+
+def token_for_password(run: Run) -> tuple[str, str]:
+    if not run.out.stdin.isatty():
+        raise HerokuError(
+            "Logging in needs a terminal to ask for the password.",
+            next=("Give a token instead: heroku login --token < FILE", "Or: export HEROKU_API_KEY=TOKEN"),
+        )
+    try:
+        email = run.out.ask("Email: ").strip()
+        password = run.out.ask("Password: ", secret=True)
+    except EOFError:
+        raise HerokuError("Logging in was broken off.") from None
+    api = run.api_with(None)
+    description = f"hkcli login from {gethostname()}"
+    try:
+        authorization = api.authorize(email, password, description)
+    except TwoFactorRequired:
+        code = run.out.ask("Two-factor code: ").strip()
+        authorization = api.authorize(email, password, description, code)
+    return email, token_of(authorization)
+
+
+def token_of(authorization: Authorization) -> str:
+    access = authorization["access_token"]
+    if not access:
+        raise HerokuError("The platform made an authorization without a token.")
+    return access["token"]
+
+
+@command("logout")
+def logout(run: Run) -> None:
+    """Forget the token of this platform, and make it invalid."""
+    with run.out.progress(f"Logging out of {run.host.api}") as step:
+        stored = [found for machine in run.host.machines if (found := lookup(run.netrc, machine))]
+        if stored:
+            revoke(run.api_with(stored[0][1]), stored[0][1])
+        removed = [erase(run.netrc, machine) for machine in run.host.machines]
+        if not any(removed):
+            step.done("there was no login")
+    if run.env.get("HEROKU_API_KEY"):
+        run.out.warn("HEROKU_API_KEY is still set.")
+
+
+def revoke(api: PlatformAPI, token: str) -> None:
+    """Make a token invalid, unless it is the account's API key, which other programs may use."""
+    with contextlib.suppress(Unauthorized):
+        mine = [each for each in api.authorizations() if is_token(each, token)]
+        with contextlib.suppress(ApiError):
+            default = api.default_authorization()["id"]
+            mine = [each for each in mine if each["id"] != default]
+        for each in mine:
+            api.revoke(each["id"])
+
+
+def is_token(authorization: Authorization, token: str) -> bool:
+    """Whether it holds this token; a list may show one as prefix, ten asterisks, suffix."""
+    shown = (authorization["access_token"] or {"token": ""})["token"]
+    prefix, hidden, suffix = shown.partition("**********")
+    return shown == token or bool(hidden and prefix and token.startswith(prefix) and token.endswith(suffix))
+
+
+@command("whoami")
+@json_option
+def whoami(run: Run, as_json: bool) -> None:
+    """Show whose token is used."""
+    if run.env.get("HEROKU_API_KEY") and run.host.is_same(run.default_host):
+        run.out.warn("HEROKU_API_KEY is set, and wins over any login.")
+    account = run.api.account()
+    if as_json:
+        run.out.json(account)
+    else:
+        run.out.line(account["email"])
+
+
+@command("auth:token")
+def auth_token(run: Run) -> None:
+    """Print the token that is used."""
+    token = run.token_for(run.host)
+    if token is None:
+        raise run.no_token()
+    run.out.line(token)

@@ -1,0 +1,99 @@
+"""`help`, `commands` and `version`: what this program can do, read from the table and the commands' docstrings."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from hkcli.cli.context import Run, command, json_option
+from hkcli.cli.dispatch import load, unknown_command
+from hkcli.cli.main import COMMANDS, also_known_as, names, resolve
+from hkcli.cli.version import version_text
+
+
+@command("help")
+@click.argument("topic", required=False)
+def help_(run: Run, topic: str | None) -> None:
+    """Show all commands, those of a topic, or how to use one."""
+    if topic is None:
+        run.out.line("Usage: heroku COMMAND [--app APP] [options]")
+        run.out.line()
+        list_commands(run, names(aliases=False))
+        run.out.line()
+        run.out.line("heroku help COMMAND tells more, as does heroku COMMAND --help.")
+        return
+    members = of_topic(topic)
+    if topic in COMMANDS:
+        run.out.line(help_text(topic))
+    elif not members:
+        raise unknown_command(topic)
+    others = [name for name in members if name != resolve(topic)] if topic in COMMANDS else members
+    if others:
+        run.out.line()
+        list_commands(run, others)
+
+
+@command("commands")
+@json_option
+def commands(run: Run, as_json: bool) -> None:
+    """List every command; as JSON with its arguments and options."""
+    if as_json:
+        run.out.json([description(name) for name in names(aliases=False)])
+    else:
+        list_commands(run, names(aliases=False))
+
+
+@command("version")
+def version(run: Run) -> None:
+    """Show the version of this program."""
+    run.out.line(version_text())
+
+
+def of_topic(topic: str) -> list[str]:
+    return [name for name in names(aliases=False) if name.partition(":")[0] == topic]
+
+
+def list_commands(run: Run, listed: list[str]) -> None:
+    width = max(map(len, listed))
+    for name in listed:
+        run.out.line(f"  {name:<{width}}  {load(name).get_short_help_str(limit=200)}")
+
+
+def help_text(name: str) -> str:
+    """What `heroku NAME --help` prints, and the other names of the command."""
+    found = load(name)
+    text = found.get_help(click.Context(found, info_name=f"heroku {resolve(name)}", **found.context_settings))
+    also = also_known_as(resolve(name))
+    return f"{text}\n\nAlso: {', '.join(also)}" if also else text
+
+
+def description(name: str) -> dict[str, Any]:
+    found = load(name)
+    return {
+        "command": name,
+        "aliases": also_known_as(name),
+        "summary": found.get_short_help_str(limit=200),
+        "arguments": list(arguments_of(found)),
+        "options": list(options_of(found)),
+    }
+
+
+def arguments_of(found: click.Command) -> Iterator[dict[str, Any]]:
+    for parameter in found.params:
+        if isinstance(parameter, click.Argument):
+            yield {
+                "name": parameter.make_metavar(click.Context(found)),
+                "required": parameter.required,
+                "many": parameter.nargs == -1,
+            }
+
+
+def options_of(found: click.Command) -> Iterator[dict[str, Any]]:
+    for parameter in found.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            yield {
+                "flags": [*parameter.opts, *parameter.secondary_opts],
+                "value": None if parameter.is_flag else parameter.make_metavar(click.Context(found)),
+                "many": parameter.multiple,
+                "help": parameter.help or "",
+            }

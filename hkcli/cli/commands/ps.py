@@ -1,0 +1,174 @@
+"""Dynos: what runs, how many should, restart and stop."""
+
+import re
+from datetime import UTC, datetime
+
+import click
+
+from hkcli.api.documents import Dyno, Formation
+from hkcli.api.errors import HerokuError, InvalidParams, NotFound
+from hkcli.cli.context import Run, app_command, json_option
+from hkcli.cli.dispatch import nearest
+from hkcli.cli.units import ago, parse_time
+
+SCALE = re.compile(r"(?P<type>[\w-]+?)(?P<amount>[=+-]\d+)(?::(?P<size>[\w-]+))?")
+RESIZE = re.compile(r"(?P<type>[\w-]+)=(?P<size>[A-Za-z][\w-]*)")
+ONE_OFF_TYPES = ("run", "release", "scheduler")
+
+
+@app_command("ps")
+@click.argument("types", metavar="[TYPE...]", nargs=-1)
+@json_option
+def ps(run: Run, types: tuple[str, ...], as_json: bool) -> None:
+    """List the dynos of an app."""
+    dynos = run.api.dynos(run.app)
+    check_types(types, sorted({dyno["type"] for dyno in dynos}), run.app)
+    chosen = sorted((dyno for dyno in dynos if not types or dyno["type"] in types), key=place)
+    if as_json:
+        run.out.json(chosen)
+        return
+    if not chosen:
+        run.out.talk(f"No dynos on {run.app}")
+    now = datetime.now(UTC)
+    for index, (title, members) in enumerate(groups(chosen).items()):
+        if index:
+            run.out.line()
+        run.out.header(f"{title} ({len(members)})")
+        for dyno in members:
+            run.out.line(dyno_line(dyno, now))
+
+
+def check_types(types: tuple[str, ...], known: list[str], app: str) -> None:
+    for each in types:
+        if each not in known:
+            near = nearest(each, known)
+            hint = f"Did you mean: {', '.join(near)}?" if near else f"Running now: {', '.join(known) or 'nothing'}"
+            raise HerokuError(f"{app} has no {each} dynos.", next=(hint,))
+
+
+def place(dyno: Dyno) -> tuple[bool, str, int]:
+    kind, _, number = dyno["name"].partition(".")
+    return kind not in ONE_OFF_TYPES, kind, int(number) if number.isdigit() else 0
+
+
+def groups(dynos: list[Dyno]) -> dict[str, list[Dyno]]:
+    """Dynos under the titles that the list gives them: one for all one-offs, then one a type and command."""
+    found: dict[str, list[Dyno]] = {}
+    for dyno in dynos:
+        if dyno["type"] in ONE_OFF_TYPES:
+            title = f"{dyno['type']}: one-off processes"
+        else:
+            title = f"{dyno['type']} ({dyno['size']}): {dyno['command']}"
+        found.setdefault(title, []).append(dyno)
+    return found
+
+
+def dyno_line(dyno: Dyno, now: datetime) -> str:
+    since = parse_time(dyno["updated_at"])
+    line = f"{dyno['name']}: {dyno['state']} {since:%Y/%m/%d %H:%M:%S %z} ({ago(since, now)})"
+    if dyno["type"] in ONE_OFF_TYPES:
+        line = line.replace(":", f" ({dyno['size']}):", 1) + f": {dyno['command']}"
+    return line
+
+
+@app_command("ps:scale", epilog="Examples: heroku ps:scale worker=2    heroku ps:scale web+1 worker-1")
+@click.argument("words", metavar="[TYPE=QUANTITY...]", nargs=-1)
+@json_option
+def ps_scale(run: Run, words: tuple[str, ...], as_json: bool) -> None:
+    """Change how many dynos of a type run, or show how many should."""
+    updates = parse_updates(words)
+    formation = scale(run, updates) if updates else run.api.formation(run.app)
+    if as_json:
+        run.out.json(formation)
+    elif not updates:
+        run.out.line(" ".join(f"{each['type']}={each['quantity']}:{each['size']}" for each in in_order(formation)))
+
+
+def scale(run: Run, updates: list[dict[str, str]]) -> list[Formation]:
+    changed = [update["type"] for update in updates]
+    try:
+        with run.out.progress("Scaling dynos") as step:
+            formation = run.api.scale(run.app, updates)
+            now = [f"{f['type']} at {f['quantity']}:{f['size']}" for f in in_order(formation) if f["type"] in changed]
+            step.done(f"now running {', '.join(now)}")
+    except (NotFound, InvalidParams) as error:
+        if getattr(error, "resource", None) != "app":
+            error.next = near_types(run, changed)
+        raise
+    return formation
+
+
+def near_types(run: Run, asked: list[str]) -> tuple[str, ...]:
+    known = [each["type"] for each in run.api.formation(run.app)]
+    unknown = [each for each in asked if each not in known]
+    if not unknown or not known:
+        return () if known else ("It has no process types yet. Deploy it first: git push heroku HEAD:main",)
+    near = nearest(unknown[0], known)
+    return (f"Did you mean: {', '.join(near)}?",) if near else (f"Its process types: {', '.join(known)}",)
+
+
+def in_order(formation: list[Formation]) -> list[Formation]:
+    return sorted(formation, key=lambda each: each["type"])
+
+
+def parse_updates(words: tuple[str, ...]) -> list[dict[str, str]]:
+    """`web=2`, `web+1`, `web=2:standard-2x`, `web=standard-2x` as the API's updates. Raises click.UsageError."""
+    updates = []
+    for word in words:
+        if found := SCALE.fullmatch(word):
+            update = {"type": found["type"], "quantity": found["amount"].removeprefix("=")}
+            updates.append(update | ({"size": found["size"]} if found["size"] else {}))
+        elif found := RESIZE.fullmatch(word):
+            updates.append({"type": found["type"], "size": found["size"]})
+        else:
+            raise click.UsageError(f"{word!r} is not TYPE=QUANTITY. Try: heroku ps:scale worker=2")
+    return updates
+
+
+dyno_option = click.option("-d", "--dyno-name", "dyno", metavar="DYNO", help="one dyno, as in worker.1")
+type_option = click.option("-p", "--process-type", "process_type", metavar="TYPE", help="all dynos of a type")
+
+
+@app_command("ps:restart", epilog="Examples: heroku ps:restart    heroku ps:restart worker.1")
+@click.argument("target", metavar="[DYNO|TYPE]", required=False)
+@dyno_option
+@type_option
+def ps_restart(run: Run, target: str | None, dyno: str | None, process_type: str | None) -> None:
+    """Restart a dyno, all of a type, or all."""
+    name, is_type = one_target(target, dyno, process_type)
+    if name is None:
+        with run.out.progress(f"Restarting all dynos on {run.app}"):
+            run.api.restart_all(run.app)
+    elif is_type:
+        with run.out.progress(f"Restarting all {name} dynos on {run.app}"):
+            run.api.restart_type(run.app, name)
+    else:
+        with run.out.progress(f"Restarting dyno {name} on {run.app}"):
+            run.api.restart_dyno(run.app, name)
+
+
+@app_command("ps:stop")
+@click.argument("target", metavar="[DYNO|TYPE]", required=False)
+@dyno_option
+@type_option
+def ps_stop(run: Run, target: str | None, dyno: str | None, process_type: str | None) -> None:
+    """Stop a dyno, or all of a type; those of the formation start again."""
+    name, is_type = one_target(target, dyno, process_type)
+    if name is None:
+        raise click.UsageError("Name a dyno or a type, as in: heroku ps:stop worker.1")
+    if is_type:
+        with run.out.progress(f"Stopping all {name} dynos on {run.app}"):
+            run.api.stop_type(run.app, name)
+    else:
+        with run.out.progress(f"Stopping dyno {name} on {run.app}"):
+            run.api.stop_dyno(run.app, name)
+
+
+def one_target(target: str | None, dyno: str | None, process_type: str | None) -> tuple[str | None, bool]:
+    """The dyno or process type that is meant, and whether it is a type. Raises click.UsageError."""
+    given = [word for word in (target, dyno, process_type) if word]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} are two targets. Name one.")
+    if not given:
+        return None, False
+    return given[0], process_type is not None or (dyno is None and "." not in given[0])

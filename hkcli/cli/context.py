@@ -1,0 +1,304 @@
+"""What one run of a command knows: which app and why, which platform, whose token. All of it is looked up when asked.
+
+How a command is written (its row in `COMMANDS` of `cli/main.py` points at the function):
+
+    @app_command("config:get")                      # or @command(...) where no app is meant
+    @click.argument("key")
+    @json_option
+    def config_get(run: Run, key: str, as_json: bool) -> None:
+        "Print the value of a config var."          # the docstring is the help
+        run.out.line(run.api.config_vars(run.app)[key])
+
+`app_command` adds --app and --remote. A command raises (`hkcli.api.errors`, `click.UsageError`), and neither prints
+an error nor exits; `run.exit_status` is for a status that is not a failure of ours, as a remote command's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hkcli.api.errors import HerokuError, NoAppError, NotConfirmed, UsageError
+from hkcli.cli.git_remote import Remote, Remotes, discover
+from hkcli.cli.hosts import DEFAULT, Host, host_named
+from hkcli.cli.netrc import lookup, netrc_path
+from hkcli.cli.output import Output
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+
+    from hkcli.api.client import PlatformAPI
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The app that is meant and the reason, as in `from the git remote heroku`."""
+
+    app: str
+    why: str
+    host: Host
+
+
+class Run:
+    def __init__(self, out: Output, env: Mapping[str, str], folder: Path, adapter: "BaseAdapter | None" = None) -> None:
+        self.out = out
+        self.env = env
+        self.folder = folder
+        self.app_flag: str | None = None
+        self.remote_flag: str | None = None
+        self.as_json = False
+        self.needs_app = False
+        self.exit_status = 0
+        self._adapter = adapter
+
+    # --- which app
+
+    @property
+    def app(self) -> str:
+        return self.choice.app
+
+    @cached_property
+    def choice(self) -> Choice:
+        return choose_app(
+            self.remotes,
+            self.default_host,
+            app_flag=self.app_flag,
+            remote_flag=self.remote_flag,
+            app_variable=self.env.get("HEROKU_APP"),
+            host_is_named=self.host_is_named,
+        )
+
+    @cached_property
+    def remotes(self) -> Remotes:
+        return discover(self.folder, self.default_host, self.env)
+
+    def confirm(self, given: str | None, consequence: str) -> None:
+        """Let a dangerous command go on only if the app's name is typed, or was given by --confirm.
+
+        `consequence` says what will happen, with the app's name in it. Raises NotConfirmed."""
+        app = self.app
+        self.out.talk(self.out.marked("Warning", f"{consequence} ({app}: {self.choice.why})", "yellow"))
+        if given is None and self.out.can_prompt and not self.as_json:
+            try:
+                given = self.out.ask(f"Type {app} to go on: ").strip()
+            except EOFError:
+                given = ""
+        if given is None:
+            raise NotConfirmed("This needs a confirmation. Nothing was changed.", next=(f"Add: --confirm {app}",))
+        if given != app:
+            raise NotConfirmed(f"{given!r} is not {app!r}. Nothing was changed.")
+
+    # --- which platform
+
+    @property
+    def host_is_named(self) -> bool:
+        return bool(self.env.get("HEROKU_HOST"))
+
+    @cached_property
+    def default_host(self) -> Host:
+        return host_named(self.env.get("HEROKU_HOST") or DEFAULT, self.env.get("HEROKU_GIT_HOST"))
+
+    @cached_property
+    def host(self) -> Host:
+        """The app's platform; without an app, what HEROKU_HOST names, or the folder's own, or Heroku."""
+        if self.needs_app:
+            return self.choice.host
+        if self.host_is_named:
+            return self.default_host
+        remote = preferred(self.remotes)
+        return remote.host if remote else self.default_host
+
+    # --- whose token
+
+    @cached_property
+    def netrc(self) -> Path:
+        return netrc_path(self.env)
+
+    def token_for(self, host: Host) -> str | None:
+        """HEROKU_API_KEY if it belongs to `host`, else what the netrc file holds."""
+        key = self.env.get("HEROKU_API_KEY", "").strip()
+        if key and host.is_same(self.default_host):
+            return key
+        for machine in machines_of(host):
+            if found := lookup(self.netrc, machine):
+                return found[1]
+        return None
+
+    @cached_property
+    def api(self) -> "PlatformAPI":
+
+        token = self.token_for(self.host)
+        if token is None:
+            raise self.no_token()
+        return self.api_with(token)
+
+    def api_with(self, token: str | None) -> "PlatformAPI":
+        from hkcli.api.client import PlatformAPI
+
+        trace = self.out.talk if self.env.get("HEROKU_DEBUG") in ("1", "true") else None
+        return PlatformAPI(self.host.api, token, adapter=self._adapter, warn=self.out.warn, trace=trace)
+
+    def no_token(self) -> HerokuError:
+        host = self.host
+        if host.is_loopback:
+            following: tuple[str, ...] = ("Start your backend, which logs you in: heroku backend:start",)
+        else:
+            following = ("Log in: heroku login",)
+        if self.env.get("HEROKU_API_KEY"):
+            belongs = self.default_host.api
+            following += (f"HEROKU_API_KEY was not sent there: it belongs to {belongs} (see HEROKU_HOST).",)
+        error = HerokuError(f"You are not logged in to {host.api}.", next=following)
+        error.id = "unauthorized"
+        return error
+
+
+def machines_of(host: Host) -> tuple[str, ...]:
+    """Where in a netrc file a token for a host may stand; the names of one loopback port are one."""
+    if not host.is_loopback:
+        return host.machines
+    port = host.machines[0].rpartition(":")[2]
+    return (*host.machines, *(f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]") if port.isdigit()))
+
+
+def preferred(remotes: Remotes) -> Remote | None:
+    """The remote that is meant when none is named: `heroku.remote`, else `heroku`, else the only one."""
+    named = {remote.name: remote for remote in remotes.heroku}
+    if remotes.configured:
+        return named.get(remotes.configured)
+    if "heroku" in named:
+        return named["heroku"]
+    return remotes.heroku[0] if len({(remote.app, remote.host) for remote in remotes.heroku}) == 1 else None
+
+
+def choose_app(
+    remotes: Remotes,
+    default: Host,
+    *,
+    app_flag: str | None,
+    remote_flag: str | None,
+    app_variable: str | None,
+    host_is_named: bool,
+) -> Choice:
+    """The app that is meant: --app, --remote, HEROKU_APP, git, in this order. Raises NoAppError."""
+    if app_flag:
+        return named_choice(app_flag, "--app", remotes, default, host_is_named=host_is_named)
+    if remote_flag:
+        for remote in remotes.heroku:
+            if remote.name == remote_flag:
+                return Choice(remote.app, f"from the git remote {remote.name}", remote.host)
+        raise no_such_remote(remote_flag, remotes)
+    if app_variable:
+        return named_choice(app_variable, "HEROKU_APP", remotes, default, host_is_named=host_is_named)
+    if found := preferred(remotes):
+        return Choice(found.app, f"from the git remote {found.name}", found.host)
+    raise no_app(remotes, default)
+
+
+def named_choice(word: str, source: str, remotes: Remotes, default: Host, *, host_is_named: bool) -> Choice:
+    """An app by name, or by the name of a remote; it is looked for where the folder's remotes say that it lives."""
+    for remote in remotes.heroku:
+        if remote.name == word:
+            return Choice(remote.app, f"{source} {word} is a git remote here", remote.host)
+    why = f"from {source}"
+    if host_is_named:
+        return Choice(word, why, default)
+    for remote in remotes.heroku:
+        if remote.app == word:
+            return Choice(word, why, remote.host)
+    folder = preferred(remotes)
+    return Choice(word, why, folder.host if folder else default)
+
+
+def no_such_remote(name: str, remotes: Remotes) -> NoAppError:
+    if name in remotes.others:
+        return NoAppError(f"The git remote {name} is not a Heroku remote.", next=(known_remotes(remotes),))
+    where = f"This folder has no git remote {name}." if remotes.is_repository else "This is not a git repository."
+    return NoAppError(where, next=(known_remotes(remotes),))
+
+
+def known_remotes(remotes: Remotes) -> str:
+    if not remotes.heroku:
+        return "Name the app: --app APP"
+    return "Heroku remotes here: " + ", ".join(f"{remote.name} ({remote.app})" for remote in remotes.heroku)
+
+
+def no_app(remotes: Remotes, host: Host) -> NoAppError:
+    if remotes.configured:
+        return NoAppError(
+            f"heroku.remote is {remotes.configured} in git's configuration, and no Heroku remote has that name.",
+            next=(known_remotes(remotes), "Choose one: git config heroku.remote NAME"),
+        )
+    if remotes.heroku:
+        listed = " and ".join(f"{remote.name} ({remote.app})" for remote in remotes.heroku)
+        amount = {2: "two"}.get(len(remotes.heroku), str(len(remotes.heroku)))
+        return NoAppError(
+            f"This folder has {amount} Heroku remotes: {listed}.",
+            next=("Choose one: " + " or ".join(f"--remote {remote.name}" for remote in remotes.heroku),),
+        )
+    ways = ("Name it: --app APP", "Or connect this folder with it: heroku git:remote --app APP")
+    if not remotes.is_repository:
+        return NoAppError("No app is named, and this folder is not in a git repository.", next=ways)
+    return NoAppError(f"No app is named, and no git remote here leads to {host.git} or to this machine.", next=ways)
+
+
+# --- decorators
+
+Function = Callable[..., None]
+
+
+def command(name: str, *, epilog: str | None = None, **settings: Any) -> Callable[[Function], click.Command]:
+    """A command whose function is called with the `Run` first. `settings` are click's context settings."""
+
+    def decorate(function: Function) -> click.Command:
+        make = click.command(name=name, context_settings={**SETTINGS, **settings}, epilog=epilog)
+        return make(click.pass_obj(function))
+
+    return decorate
+
+
+def app_command(name: str, *, epilog: str | None = None, **settings: Any) -> Callable[[Function], click.Command]:
+    """A command about one app: --app and --remote are added."""
+
+    def decorate(function: Function) -> click.Command:
+        remote = click.option(
+            "-r", "--remote", expose_value=False, metavar="REMOTE", callback=take_remote, help="git remote of the app"
+        )
+        app = click.option(
+            "-a",
+            "--app",
+            expose_value=False,
+            metavar="APP",
+            callback=take_app,
+            is_eager=True,
+            help="app, or git remote of it",
+        )
+        return command(name, epilog=epilog, **settings)(app(remote(function)))
+
+    return decorate
+
+
+def take_app(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value == "":
+        raise UsageError("--app is empty. Name the app: --app APP")
+    context.obj.needs_app = True
+    context.obj.app_flag = value
+
+
+def take_remote(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.obj.remote_flag = value
+
+
+def take_json(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    context.obj.as_json = value
+    return value
+
+
+json_option = click.option(
+    "-j", "--json", "as_json", is_flag=True, is_eager=True, callback=take_json, help="print the API's own document"
+)
+confirm_option = click.option("-c", "--confirm", metavar="APP", help="the app's name, instead of being asked for it")

@@ -1,0 +1,112 @@
+"""Where `heroku` begins: the table of commands, and nothing that takes time to import.
+
+What is typed first is looked up in `COMMANDS`; only the module of that command is then imported. Help, completion and
+"did you mean" read the same table.
+"""
+
+import sys
+
+COMMANDS = {
+    "login": "hkcli.cli.commands.auth:login",
+    "logout": "hkcli.cli.commands.auth:logout",
+    "whoami": "hkcli.cli.commands.auth:whoami",
+    "auth:token": "hkcli.cli.commands.auth:auth_token",
+    "auth:login": "~ login",
+    "auth:logout": "~ logout",
+    "auth:whoami": "~ whoami",
+    "apps": "hkcli.cli.commands.apps:apps",
+    "create": "hkcli.cli.commands.apps:create",
+    "info": "hkcli.cli.commands.apps:info",
+    "rename": "hkcli.cli.commands.apps:rename",
+    "open": "hkcli.cli.commands.apps:open_app",
+    "destroy": "hkcli.cli.commands.apps:destroy",
+    "apps:create": "= create",
+    "apps:info": "= info",
+    "apps:rename": "= rename",
+    "apps:open": "= open",
+    "apps:destroy": "= destroy",
+    "apps:delete": "~ destroy",
+    "list": "~ apps",
+    "git:remote": "hkcli.cli.commands.git:git_remote",
+    "git:clone": "hkcli.cli.commands.git:git_clone",
+    "git:credentials": "hkcli.cli.commands.git:git_credentials",
+    "addons": "hkcli.cli.commands.addons:addons",
+    "addons:add": "hkcli.cli.commands.addons:addons_add",
+    "addons:remove": "hkcli.cli.commands.addons:addons_remove",
+    "addons:info": "hkcli.cli.commands.addons:addons_info",
+    "addons:services": "hkcli.cli.commands.addons:addons_services",
+    "addons:plans": "hkcli.cli.commands.addons:addons_plans",
+    "addons:upgrade": "hkcli.cli.commands.addons:addons_upgrade",
+    "addons:create": "= addons:add",
+    "addons:destroy": "= addons:remove",
+    "addons:downgrade": "= addons:upgrade",
+    "addons:list": "~ addons:services",
+    "config": "hkcli.cli.commands.config:config",
+    "config:get": "hkcli.cli.commands.config:config_get",
+    "config:set": "hkcli.cli.commands.config:config_set",
+    "config:unset": "hkcli.cli.commands.config:config_unset",
+    "config:add": "~ config:set",
+    "config:remove": "= config:unset",
+    "logs": "hkcli.cli.commands.logs:logs",
+    "ps": "hkcli.cli.commands.ps:ps",
+    "ps:scale": "hkcli.cli.commands.ps:ps_scale",
+    "ps:restart": "hkcli.cli.commands.ps:ps_restart",
+    "ps:stop": "hkcli.cli.commands.ps:ps_stop",
+    "ps:resize": "~ ps:scale",
+    "ps:kill": "= ps:stop",
+    "scale": "~ ps:scale",
+    "restart": "= ps:restart",
+    "dyno:scale": "~ ps:scale",
+    "dyno:restart": "~ ps:restart",
+    "dyno:stop": "~ ps:stop",
+    "dyno:kill": "~ ps:stop",
+    "run": "hkcli.cli.commands.run:run",
+    "run:detached": "hkcli.cli.commands.run:run_detached",
+    "rake": "hkcli.cli.commands.run:rake",
+    "console": "hkcli.cli.commands.run:console",
+    "run:rake": "~ rake",
+    "run:console": "~ console",
+    "releases": "hkcli.cli.commands.releases:releases",
+    "releases:info": "hkcli.cli.commands.releases:releases_info",
+    "releases:rollback": "hkcli.cli.commands.releases:releases_rollback",
+    "rollback": "= releases:rollback",
+    "quickstart": "hkcli.cli.commands.quickstart:quickstart",
+    "backend:start": "hkcli.cli.commands.backend:backend_start",
+    "backend:stop": "hkcli.cli.commands.backend:backend_stop",
+    "backend:status": "hkcli.cli.commands.backend:backend_status",
+    "backend:env": "hkcli.cli.commands.backend:backend_env",
+    "backend:reset": "hkcli.cli.commands.backend:backend_reset",
+    "api": "hkcli.cli.commands.api:api",
+    "commands": "hkcli.cli.commands.help:commands",
+    "help": "hkcli.cli.commands.help:help_",
+    "version": "hkcli.cli.commands.help:version",
+}
+"""Name to "module:attribute", in help's order. "= NAME" is another name of a command, "~ NAME" one that help and
+completion keep quiet about."""
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments in (["version"], ["--version"], ["-v"]):
+        from hkcli.cli.version import version_text
+
+        print(version_text())
+        return
+    from hkcli.cli.dispatch import run_program
+
+    sys.exit(run_program(arguments))
+
+
+def resolve(name: str) -> str:
+    """The command behind a name or an alias. Raises KeyError."""
+    target = COMMANDS[name]
+    return target[2:] if target[0] in "=~" else name
+
+
+def names(*, aliases: bool = True) -> list[str]:
+    """What completion offers, in order: every name but the quiet ones; without aliases, one name a command."""
+    return [name for name, target in COMMANDS.items() if target[0] != "~" and (aliases or target[0] != "=")]
+
+
+def also_known_as(name: str) -> list[str]:
+    return [alias for alias, target in COMMANDS.items() if target == f"= {name}"]

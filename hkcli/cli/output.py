@@ -1,0 +1,217 @@
+"""What a person or a pipe gets to read: data on stdout, all other talk on stderr. The only module that knows rich.
+
+    out.line(text), out.pairs({...}), out.table(columns, rows), out.json(document)    stdout
+    out.talk(text), out.warn(text), out.progress("Doing it") as step                  stderr
+
+A table is drawn for a terminal; in a pipe it becomes tab-separated lines without a header. Colours: as NO_COLOR,
+HEROKU_COLOR=0, FORCE_COLOR and TERM=dumb ask, else on terminals only.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+UNSEEN = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if code not in (0x09, 0x0A)}
+"""Control characters: text from elsewhere must not drive the terminal."""
+
+
+class Step:
+    """One line of progress; `done` gives its ending, which is written when the step ends well."""
+
+    def __init__(self) -> None:
+        self.ending = "done"
+
+    def done(self, detail: str = "") -> None:
+        self.ending = f"done, {detail}" if detail else "done"
+
+    def ends(self, ending: str) -> None:
+        """Another word than done, as in `Creating dj on example-app... free`."""
+        self.ending = ending
+
+
+class Output:
+    def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO, env: Mapping[str, str]) -> None:
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+        self._env = env
+        self._held: list[str] | None = None
+        self._warned: set[str] = set()
+
+    # --- what is at the other end
+
+    @property
+    def can_prompt(self) -> bool:
+        return self.stdin.isatty() and self.stdout.isatty()
+
+    @property
+    def width(self) -> int:
+        return shutil.get_terminal_size().columns
+
+    def has_colour(self, stream: TextIO) -> bool:
+        env = self._env
+        if env.get("NO_COLOR") or env.get("HEROKU_COLOR") == "0":
+            return False
+        if env.get("FORCE_COLOR") and env["FORCE_COLOR"] != "0":
+            return True
+        return is_smart(stream, env)
+
+    def styled(self, text: str, style: str, stream: TextIO | None = None) -> str:
+        if not self.has_colour(stream or self.stdout):
+            return text
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
+
+    # --- data
+
+    def line(self, text: str = "") -> None:
+        self.stdout.write(f"{shown(text, self.stdout)}\n")
+
+    def header(self, title: str) -> None:
+        self.line(self.styled(f"=== {title}", "bold"))
+        self.line()
+
+    def pairs(self, values: Mapping[str, object]) -> None:
+        width = max(map(len, values), default=0) + 1
+        for key, value in values.items():
+            label = self.styled(f"{key}:", "bold") + " " * (width - len(key) - 1)
+            self.line(f"{label} {value}".rstrip())
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        if self.stdout.isatty():
+            self._draw(columns, rows)
+            return
+        for row in rows:
+            self.line("\t".join(" ".join(cell.split("\t")).replace("\n", " ") for cell in row))
+
+    def json(self, document: Any) -> None:
+        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    # --- talk
+
+    def talk(self, text: str = "") -> None:
+        if self._held is None:
+            self.stderr.write(f"{shown(text, self.stderr)}\n")
+            self.stderr.flush()
+        else:
+            self._held.append(text)
+
+    def warn(self, text: str) -> None:
+        """Each distinct warning once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.talk(self.marked("Warning", text, "yellow"))
+
+    def marked(self, kind: str, text: str, style: str) -> str:
+        mark = self.styled(f" {self.arrow}  ", style, self.stderr)
+        first, *others = text.splitlines() or [""]
+        return "\n".join([f"{mark} {kind}: {first}", *(f"{mark} {other}" for other in others)])
+
+    @property
+    def arrow(self) -> str:
+        return "›" if (self.stderr.encoding or "").lower().replace("-", "") == "utf8" else ">"
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Step]:
+        """Say what is being done while it is, and how it ended: `what... done`, or failed when the body raises."""
+        step, ending = Step(), "failed"
+        try:
+            with self._spinning(what):
+                yield step
+            ending = step.ending
+        except KeyboardInterrupt:
+            ending = "interrupted"
+            raise
+        finally:
+            self.stderr.write(f"{ending}\n")
+            self.stderr.flush()
+            self._release_held()
+
+    @contextmanager
+    def _spinning(self, what: str) -> Iterator[None]:
+        self._held = []
+        what = shown(what, self.stderr)
+        if not is_smart(self.stderr, self._env):
+            self.stderr.write(f"{what}... ")
+            self.stderr.flush()
+            yield
+            return
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.text import Text
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        try:
+            with Progress(*columns, console=self._console(self.stderr), transient=True) as progress:
+                progress.add_task(Text(f"{what}...").plain, total=None)
+                yield
+        finally:
+            self.stderr.write(f"{what}... ")
+
+    def _release_held(self) -> None:
+        held, self._held = self._held or [], None
+        for text in held:
+            self.talk(text)
+
+    # --- questions
+
+    def ask(self, question: str, *, secret: bool = False) -> str:
+        """An answer from the terminal; the question goes to stderr. Raises EOFError."""
+        self.stdout.flush()
+        if secret:
+            from getpass import getpass
+
+            return getpass(question, stream=self.stderr)
+        self.stderr.write(question)
+        self.stderr.flush()
+        answer = self.stdin.readline()
+        if not answer:
+            self.stderr.write("\n")
+            raise EOFError
+        return answer.rstrip("\r\n")
+
+    # --- rich
+
+    def _console(self, stream: TextIO) -> "Console":
+        from rich.console import Console
+
+        return Console(file=stream, no_color=not self.has_colour(stream), highlight=False, soft_wrap=False)
+
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich.box import Box
+        from rich.table import Table
+        from rich.text import Text
+
+        rule = (
+            Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
+            if self.arrow == "›"
+            else Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+        )
+        table = Table(box=rule, show_edge=False, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell.translate(UNSEEN)) for cell in row))
+        self._console(self.stdout).print(table)
+
+
+def is_smart(stream: TextIO, env: Mapping[str, str]) -> bool:
+    return stream.isatty() and env.get("TERM") != "dumb"
+
+
+def shown(text: str, stream: TextIO) -> str:
+    """Text as the stream can take it: on a terminal without control characters but our own colours."""
+    if not stream.isatty() or text.isprintable():
+        return text
+    return "\x1b[".join(part.translate(UNSEEN) for part in text.split("\x1b["))
