@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hkcli.dj.queue import Queue
 
-__all__ = ["enqueue", "enqueue_many"]
+__all__ = ["count", "enqueue", "enqueue_many"]
 
 
 def enqueue(job: object, *, priority: int = 0, run_at: datetime | None = None, queue: str | None = None) -> int:
@@ -37,6 +37,11 @@ def enqueue_many(
     from hkcli.dj.enqueuing import new_job
 
     return _queue().enqueue_many((new_job(job, priority, run_at, queue) for job in jobs), datetime.now(UTC))
+
+
+def count() -> int:
+    """How many jobs are on the queue, in whatever state. Raises queue.TableMissing and database.DatabaseError."""
+    return _queue().counts(datetime.now(UTC)).total
 
 
 def _queue() -> Queue:

@@ -49,12 +49,8 @@ class Shell:
             "GIT_TERMINAL_PROMPT": "0",
         }
         shell = cls(home, folder, environment)
-        for key, value in (
-            ("user.name", "A Person"),
-            ("user.email", "person@localhost"),
-            ("init.defaultBranch", "master"),
-        ):
-            assert shell("git", "config", "--global", key, value).status == 0
+        for setting in ("user.name A", "user.email person@localhost", "init.defaultBranch master"):
+            shell.ok("git", "config", "--global", *setting.split())
         return shell
 
     def __call__(self, *words: str, stdin: str = "", folder: Path | None = None, **variables: str) -> Result:

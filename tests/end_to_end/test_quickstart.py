@@ -111,7 +111,8 @@ def test_the_tour_stops_at_the_first_wrong_outcome(shell: Shell, tmp_path: Path)
     programs.mkdir()
     git = programs / "git"
     git.write_text(
-        '#!/bin/sh\n[ "$1" = push ] && { echo "no route to nowhere"; exit 7; }\nPATH=${PATH#*:}; PATH=${PATH#*:}; exec git "$@"\n'
+        '#!/bin/sh\n[ "$1" = push ] && { echo "no route to nowhere"; exit 7; }\n'
+        'PATH=${PATH#*:}; PATH=${PATH#*:}; exec git "$@"\n'
     )
     git.chmod(0o755)
     started = time.monotonic()
