@@ -41,7 +41,9 @@ def enqueue_many(
 
 def count() -> int:
     """How many jobs are on the queue, in whatever state. Raises queue.TableMissing and database.DatabaseError."""
-    return _queue().counts(datetime.now(UTC)).total
+    from dataclasses import astuple
+
+    return sum(astuple(_queue().counts(datetime.now(UTC))))
 
 
 def _queue() -> Queue:
