@@ -1,0 +1,38 @@
+"""Log lines for a terminal, in colours, and for programs, as JSON."""
+
+import json
+import re
+
+LINE = re.compile(rb"^(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)$")
+PREFIX = re.compile(rb"^(\S+ )?([\w-]+\[([\w-]+)[^\]\s]*\]:)", re.MULTILINE)
+PALETTE = (b"36", b"33", b"32", b"35", b"34", b"96", b"93", b"92", b"95", b"94")
+
+
+class Colours:
+    """Each process type gets a colour of its own, in the order in which they are seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+
+    def block(self, block: bytes) -> bytes:
+        return PREFIX.sub(self._coloured, block)
+
+    def _coloured(self, found: "re.Match[bytes]") -> bytes:
+        kind = found[3]
+        colour = self._known.setdefault(kind, PALETTE[len(self._known) % len(PALETTE)])
+        return b"\x1b[" + colour + b"m" + (found[1] or b"") + found[2] + b"\x1b[0m"
+
+
+def as_json_lines(block: bytes) -> bytes:
+    return b"".join(as_json_line(line) for line in block.splitlines())
+
+
+def as_json_line(line: bytes) -> bytes:
+    """`{"timestamp", "source", "dyno", "message"}`; a line of another form is all message."""
+    found = LINE.match(line)
+    if found:
+        time, source, dyno, text = (part.decode(errors="replace") for part in found.groups())
+        document = {"timestamp": time, "source": source, "dyno": dyno, "message": text}
+    else:
+        document = {"timestamp": None, "source": None, "dyno": None, "message": line.decode(errors="replace")}
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
