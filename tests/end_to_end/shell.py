@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.backends import Backend
 
@@ -53,7 +54,9 @@ class Shell:
             shell.ok("git", "config", "--global", *setting.split())
         return shell
 
-    def __call__(self, *words: str, stdin: str = "", folder: Path | None = None, **variables: str) -> Result:
+    def __call__(
+        self, *words: str, stdin: str = "", folder: Path | None = None, timeout_s: float = TIMEOUT_S, **variables: str
+    ) -> Result:
         """Run a program to its end."""
         done = subprocess.run(
             words,
@@ -63,13 +66,13 @@ class Shell:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def ok(self, *words: str, **options: str) -> Result:
+    def ok(self, *words: str, **options: Any) -> Result:
         """The same, for a command that must succeed."""
-        result = self(*words, **options)  # type: ignore[arg-type]
+        result = self(*words, **options)
         assert result.status == 0, f"{shlex.join(words)}: {result}"
         return result
 

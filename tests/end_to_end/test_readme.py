@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.backends import Backend
 from tests.end_to_end.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -28,6 +29,9 @@ VOLATILE = (
     (r"by user \S+", "by user E"),
     (r"\s+$", ""),
 )
+INSTALL_S = 600
+API_URL = "heroku backend:status --json | python -c 'import json, sys; print(json.load(sys.stdin)[\"api_url\"])'"
+"""Tests leave the default port alone, so the README's fixed URL is replaced by the real one."""
 BY_OTHER_MEANS = {
     "make test": "it is what runs this test",
     "heroku login": "played in a terminal below",
@@ -75,7 +79,7 @@ def newcomer(shell: Shell, checkout: Path) -> Iterator[Shell]:
 
 def test_make_quickstart_shows_what_the_readme_shows(shell: Shell, checkout: Path) -> None:
     assert "make quickstart" in commands()
-    played = shell.ok("make", "quickstart", f"PYTHON={sys.executable}", folder=checkout)
+    played = shell.ok("make", "quickstart", f"PYTHON={sys.executable}", folder=checkout, timeout_s=INSTALL_S)
     real = iter([stable(line) for line in played.out.splitlines()])
     for line in blocks("text")[0].splitlines():
         assert stable(line) in real, f"{line!r} is not shown, or not there:\n{played}"
@@ -92,21 +96,53 @@ def test_every_other_command_of_the_readme_works(newcomer: Shell, checkout: Path
         elif command == "unset HEROKU_HOST":
             break
         elif "HEROKU_HOST=" in command:
-            script.append('export HEROKU_HOST=$(heroku backend:status --json | sed -n \'s/.*"api_url": "\\(.*\\)".*/\\1/p\')')
+            script.append(
+                'export HEROKU_HOST=$(heroku backend:status --json | sed -n \'s/.*"api_url": "\\(.*\\)".*/\\1/p\')'
+            )
         else:
             script.append(command)
-    done = newcomer("bash", "-c", "\n".join(script))
+    done = newcomer("bash", "-c", "\n".join(script), timeout_s=INSTALL_S)
     assert done.status == 0, done
     assert "the exit status is 3" in done.out and "hello from run." in done.out, done
     assert "Created" in done.out or "Creating my-app... done" in done.err
 
 
-def test_logging_in_and_tailing_work_as_the_readme_says(person: Shell, deployed: str) -> None:
-    commands_there = blocks("console")[-1].splitlines()
-    assert commands_there == ["$ unset HEROKU_HOST", "$ heroku login", "$ heroku git:remote --app my-app", "$ heroku logs --tail"]
+def test_logging_in_and_tailing_work_as_the_readme_says(
+    person: Shell, deployed: str, shared_backend: Backend, tmp_path: Path
+) -> None:
+    played = [line.replace("my-app", deployed) for line in blocks("console")[-1].splitlines()]
+    assert [each.partition(" -")[0] for each in played[1:]] == [
+        "$ heroku login",
+        "$ heroku git:remote",
+        "$ heroku logs",
+    ]
     (person.home / ".netrc").unlink()
-    backend = person.environment
-    assert backend
+    environment = {**person.environment, "HEROKU_HOST": shared_backend.url}
+    owner = shared_backend.credentials
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    person.ok("git", "init", "--quiet", folder=elsewhere)
+
+    def play(command: str) -> "pexpect.spawn[str]":
+        program, *words = command.removeprefix("$ ").split()
+        return pexpect.spawn(program, words, cwd=str(elsewhere), env=environment, encoding="utf-8", timeout=30)
+
+    login = play(played[1])
+    login.expect("Email.*: ")
+    login.sendline(owner["email"])
+    login.expect("Password.*: ")
+    login.sendline(owner["password"])
+    login.expect(f"Logged in as {owner['email']}")
+    login.expect(pexpect.EOF)
+    remote = play(played[2])
+    remote.expect(pexpect.EOF)
+    assert shared_backend.url in person.ok("git", "remote", "get-url", "heroku", folder=elsewhere).out
+    tail = play(played[3])
+    tail.expect("Deploy [0-9a-f]{8} by user")
+    tail.sendintr()
+    tail.expect(pexpect.EOF)
+    tail.close()
+    assert tail.exitstatus == 130
 
 
 def test_every_command_is_run_or_has_a_reason() -> None:
