@@ -127,8 +127,7 @@ async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; a second one does not wait for dynos to end. Raises HomeInUse, PortInUse."""
     home = settings.home
     async with AsyncExitStack() as life:
-        lock = home.lock()
-        life.callback(os.close, lock)
+        home.lock()
         listener = listen(settings.host, settings.port)
         life.callback(listener.close)
         store = Store(settings.store_url or f"sqlite:///{home.store}")

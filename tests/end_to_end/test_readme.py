@@ -96,9 +96,7 @@ def test_every_other_command_of_the_readme_works(newcomer: Shell, checkout: Path
         elif command == "unset HEROKU_HOST":
             break
         elif "HEROKU_HOST=" in command:
-            script.append(
-                'export HEROKU_HOST=$(heroku backend:status --json | sed -n \'s/.*"api_url": "\\(.*\\)".*/\\1/p\')'
-            )
+            script.append(f"export HEROKU_HOST=$({API_URL})")
         else:
             script.append(command)
     done = newcomer("bash", "-c", "\n".join(script), timeout_s=INSTALL_S)
