@@ -115,7 +115,7 @@ class Home:
                 remove(path)
 
     def lock(self) -> None:
-        """Claim the directory for this process until it ends, however it ends: nothing else lets go. Raises HomeInUse."""
+        """Claim the directory until this process ends, however it ends: nothing else lets go. Raises HomeInUse."""
         descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
