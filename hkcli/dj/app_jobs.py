@@ -5,6 +5,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from hkcli.dj.ruby import RubyObject
 
@@ -75,7 +76,7 @@ def is_struct(cls: type) -> bool:
 def build(cls: type, record: RubyObject) -> object:
     """An instance of one of the app's classes. As for a Struct, unknown members are ignored, missing ones are None."""
     if not is_struct(cls):
-        instance = cls.__new__(cls)
+        instance: Any = object.__new__(cls)
         for name, value in record.fields.items():
             setattr(instance, name, value)
         return instance

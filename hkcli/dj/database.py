@@ -29,7 +29,10 @@ def database_url(environ: Mapping[str, str]) -> sa.URL:
 
 
 def parse_url(text: str) -> sa.URL:
-    """Rails' forms (`sqlite3:/absolute`, `sqlite3:relative`, `postgres://`) and SQLAlchemy's own. Raises DatabaseError."""
+    """Rails' forms (`sqlite3:/absolute`, `sqlite3:relative`, `postgres://`) and SQLAlchemy's own.
+
+    Raises DatabaseError.
+    """
     scheme, colon, rest = text.partition(":")
     if not colon or scheme not in (*SQLITE_SCHEMES, *POSTGRESQL_SCHEMES):
         raise DatabaseError(
@@ -86,7 +89,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if not options.get("hkcli_no_transaction"):
-        connection.exec_driver_sql("BEGIN" if options.get("hkcli_read_only") else "BEGIN IMMEDIATE")
+        # Straight to the driver: this is done twice a job.
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("BEGIN" if options.get("hkcli_read_only") else "BEGIN IMMEDIATE")
 
 
 class RailsTime(sa.types.TypeDecorator[datetime]):

@@ -246,7 +246,7 @@ def _active_job_serialized(serializer: str, value: Any) -> Any:
 
 
 def _to_python(value: Any, classes: JobClasses, strict: bool = False) -> Any:
-    """Replaces records of the app's classes by their objects; with `strict`, an unknown class at the top is an error."""
+    """Replaces records of the app's classes by their objects; with `strict`, the outermost class must be known."""
     if isinstance(value, list):
         return [_to_python(item, classes) for item in value]
     if isinstance(value, dict):

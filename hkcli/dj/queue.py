@@ -5,18 +5,22 @@ as `now`, an aware UTC datetime; like the gem's it is the clock of the worker, n
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from hkcli.dj.database import READ_ONLY, RailsTime
+from hkcli.dj.claiming import Claim, Limits, claim_for, times
+from hkcli.dj.database import READ_ONLY
 from hkcli.dj.era import Era, era_of
 
-MAX_RUN_TIME = timedelta(hours=4)
 LAST_ERROR_MAX_CHARS = 65_000
+WRITTEN_COLUMNS = ("priority", "attempts", "handler", "run_at", "queue", "created_at", "updated_at")
+ANY_JOB = Limits()
+DELETE_SQL = sa.text("DELETE FROM delayed_jobs WHERE id = :id")
 
 
 class TableMissing(Exception):
@@ -45,16 +49,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Which jobs a worker takes: priorities inclusive; no queues means every queue."""
-
-    min_priority: int | None = None
-    max_priority: int | None = None
-    queues: tuple[str, ...] = ()
-    max_run_time: timedelta = MAX_RUN_TIME
-
-
-@dataclass(frozen=True)
 class Counts:
     """How many rows are in each state; a row is in exactly one."""
 
@@ -65,20 +59,35 @@ class Counts:
     failed: int
 
 
-class Queue:
-    """One delayed_jobs table. Open it with `open_queue`, which reads its shape."""
+@dataclass(frozen=True)
+class Shape:
+    """What the table is like: its columns with the length each has, if any, and whether an index leads by priority."""
 
-    def __init__(self, engine: sa.Engine, era: Era, column_lengths: Mapping[str, int | None]) -> None:
+    column_lengths: Mapping[str, int | None]
+    has_order_index: bool
+
+
+class Queue:
+    """One delayed_jobs table. Open it with `open_queue`, which reads its shape.
+
+    Enqueuing and counting may be done by any thread. What a worker does (reserve, and all that is done to its jobs)
+    goes over one connection of its own, in one thread.
+    """
+
+    def __init__(self, engine: sa.Engine, era: Era, shape: Shape) -> None:
         self.engine = engine
         self.era = era
-        self.has_queues = "queue" in column_lengths
-        self._error_max_chars = min(column_lengths.get("last_error") or LAST_ERROR_MAX_CHARS, LAST_ERROR_MAX_CHARS)
-        self._columns = [name for name in WRITTEN_COLUMNS if name in column_lengths]
-        self._reserve_sql: dict[Limits, sa.TextClause] = {}
+        self.shape = shape
+        columns = shape.column_lengths
+        self.has_queues = "queue" in columns
+        self._error_max_chars = min(columns.get("last_error") or LAST_ERROR_MAX_CHARS, LAST_ERROR_MAX_CHARS)
+        self._columns = [name for name in WRITTEN_COLUMNS if name in columns]
+        self._claims: dict[Limits, Claim] = {}
+        self._worker_connection: sa.Connection | None = None
 
     def enqueue(self, job: NewJob, now: datetime) -> int:
         """Write one row; returns its id."""
-        statement = sa.text(self._insert_sql() + " RETURNING id").bindparams(*_times("run_at", "now"))
+        statement = sa.text(self._insert_sql() + " RETURNING id").bindparams(*times("run_at", "now"))
         with self.engine.begin() as connection:
             return int(connection.execute(statement, self._row(job, now)).scalar_one())
 
@@ -86,29 +95,32 @@ class Queue:
         """Write all rows in one transaction, so that workers see all or none; returns how many."""
         rows = [self._row(job, now) for job in jobs]
         if rows:
-            statement = sa.text(self._insert_sql()).bindparams(*_times("run_at", "now"))
+            statement = sa.text(self._insert_sql()).bindparams(*times("run_at", "now"))
             with self.engine.begin() as connection:
                 connection.execute(statement, rows)
         return len(rows)
 
-    def reserve(self, worker: str, now: datetime, limits: Limits = Limits()) -> Job | None:
-        """Lock the next job for this worker, by one statement: two workers can never both win a row."""
-        statement = self._reserve_sql.get(limits)
-        if statement is None:
-            statement = self._reserve_sql[limits] = self._reserve_statement(limits)
-        values = {"now": now, "stale": now - limits.max_run_time, "worker": worker}
-        with self.engine.begin() as connection:
+    def reserve(self, worker: str, now: datetime, limits: Limits = ANY_JOB) -> Job | None:
+        """Lock the next job for this worker; None when there is none for it."""
+        claim = self._claims.get(limits)
+        if claim is None:
+            claim = claim_for(
+                self.era, limits, self.engine.dialect.name, self.shape.column_lengths, self.shape.has_order_index
+            )
+            self._claims[limits] = claim
+        with self._transaction() as connection:
             if self.engine.dialect.name == "postgresql":
                 # A lock that a database crash forgets is only a job still waiting, so this commit need not reach disk.
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            row = connection.execute(statement, values).one_or_none()
+            row = claim.lock_next(connection, worker, now)
         if row is None:
             return None
         return Job(row.id, row.priority or 0, row.attempts or 0, _as_text(row.handler), row.queue)
 
     def succeed(self, job: Job) -> None:
         """The job is done: its row goes."""
-        self._write("DELETE FROM delayed_jobs WHERE id = :id", id=job.id)
+        with self._transaction() as connection:
+            connection.execute(DELETE_SQL, {"id": job.id})
 
     def retry(self, job: Job, run_at: datetime, error: str, now: datetime) -> None:
         """One more failed run: unlocked, due again at run_at."""
@@ -158,7 +170,7 @@ class Queue:
         """How many rows were created before the time and never tried, as `jobs:check` counts them."""
         sql = sa.text("SELECT COUNT(*) FROM delayed_jobs WHERE attempts = 0 AND created_at < :time")
         with self._reading() as connection:
-            return int(connection.execute(sql.bindparams(*_times("time")), {"time": time}).scalar_one())
+            return int(connection.execute(sql.bindparams(*times("time")), {"time": time}).scalar_one())
 
     def counts(self, now: datetime) -> Counts:
         """How many rows are in each state at this time."""
@@ -166,34 +178,36 @@ class Queue:
             row = connection.execute(COUNTS_SQL, {"now": now}).one()
         return Counts(*(int(count or 0) for count in row))
 
+    def close(self) -> None:
+        """Give back the worker's connection."""
+        if self._worker_connection is not None:
+            self._worker_connection.close()
+            self._worker_connection = None
+
     def _reading(self) -> Any:
         return self.engine.connect().execution_options(**READ_ONLY)
 
-    def _write(self, sql: str, **values: object) -> int:
-        times = _times(*(name for name, value in values.items() if isinstance(value, datetime)))
-        with self.engine.begin() as connection:
-            return connection.execute(sa.text(sql).bindparams(*times), values).rowcount
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """On the worker's connection. Once the database has gone away, the next call connects anew."""
+        if self._worker_connection is None:
+            self._worker_connection = self.engine.connect()
+        connection = self._worker_connection
+        try:
+            with connection.begin():
+                yield connection
+        except sa.exc.SQLAlchemyError:
+            self._worker_connection = None
+            connection.invalidate()
+            connection.close()
+            raise
 
-    def _reserve_statement(self, limits: Limits) -> sa.TextClause:
-        where = ["((run_at <= :now AND (locked_at IS NULL OR locked_at < :stale)) OR locked_by = :worker)"]
-        where.append("failed_at IS NULL")
-        binds: list[sa.BindParameter[Any]] = _times("now", "stale")
-        for name, comparison in (("min_priority", ">="), ("max_priority", "<=")):
-            if (bound := getattr(limits, name)) is not None:
-                where.append(f"priority {comparison} :{name}")
-                binds.append(sa.bindparam(name, bound))
-        if limits.queues and self.has_queues:
-            where.append("queue IN :queues")
-            binds.append(sa.bindparam("queues", limits.queues, expanding=True))
-        # FOR UPDATE SKIP LOCKED lets workers pass each other on PostgreSQL; SQLite has one writer at a time, and on it
-        # rows that are equal in order come in the order of their ids, which an index gives away for nothing.
-        postgresql = self.engine.dialect.name == "postgresql"
-        return sa.text(
-            "UPDATE delayed_jobs SET locked_at = :now, locked_by = :worker WHERE id = (SELECT id FROM delayed_jobs"
-            f" WHERE {' AND '.join(where)} ORDER BY {self.era.order}{'' if postgresql else ', id'} LIMIT 1"
-            f"{' FOR UPDATE SKIP LOCKED' if postgresql else ''})"
-            f" RETURNING id, priority, attempts, handler, {'queue' if self.has_queues else 'NULL AS queue'}"
-        ).bindparams(*binds)
+    def _write(self, sql: str, **values: object) -> int:
+        for claim in self._claims.values():
+            claim.forget()
+        binds = times(*(name for name, value in values.items() if isinstance(value, datetime)))
+        with self._transaction() as connection:
+            return connection.execute(sa.text(sql).bindparams(*binds), values).rowcount
 
     def _insert_sql(self) -> str:
         values = ", ".join(f":{'now' if name.endswith('_at') and name != 'run_at' else name}" for name in self._columns)
@@ -214,13 +228,6 @@ class Queue:
         return clean[: self._error_max_chars]
 
 
-WRITTEN_COLUMNS = ("priority", "attempts", "handler", "run_at", "queue", "created_at", "updated_at")
-
-
-def _times(*names: str) -> list[sa.BindParameter[Any]]:
-    return [sa.bindparam(name, type_=RailsTime()) for name in names]
-
-
 def _as_text(handler: object) -> str:
     """SQLite lets anyone store anything in a text column."""
     if isinstance(handler, bytes):
@@ -228,15 +235,15 @@ def _as_text(handler: object) -> str:
     return "" if handler is None else str(handler)
 
 
-COUNTS_SQL = sa.text(
-    "SELECT"
-    " SUM(CASE WHEN failed_at IS NULL AND locked_at IS NOT NULL THEN 1 ELSE 0 END),"
-    " SUM(CASE WHEN failed_at IS NULL AND locked_at IS NULL AND COALESCE(attempts, 0) = 0 AND run_at <= :now THEN 1 ELSE 0 END),"
-    " SUM(CASE WHEN failed_at IS NULL AND locked_at IS NULL AND COALESCE(attempts, 0) > 0 THEN 1 ELSE 0 END),"
-    " SUM(CASE WHEN failed_at IS NULL AND locked_at IS NULL AND COALESCE(attempts, 0) = 0 AND run_at > :now THEN 1 ELSE 0 END),"
-    " SUM(CASE WHEN failed_at IS NOT NULL THEN 1 ELSE 0 END)"
-    " FROM delayed_jobs"
-).bindparams(*_times("now"))
+COUNTS_SQL = sa.text("""
+SELECT
+  SUM(CASE WHEN failed_at IS NULL AND locked_at IS NOT NULL THEN 1 ELSE 0 END),
+  SUM(CASE WHEN failed_at IS NULL AND locked_at IS NULL AND tries = 0 AND run_at <= :now THEN 1 ELSE 0 END),
+  SUM(CASE WHEN failed_at IS NULL AND locked_at IS NULL AND tries > 0 THEN 1 ELSE 0 END),
+  SUM(CASE WHEN failed_at IS NULL AND locked_at IS NULL AND tries = 0 AND run_at > :now THEN 1 ELSE 0 END),
+  SUM(CASE WHEN failed_at IS NOT NULL THEN 1 ELSE 0 END)
+FROM (SELECT failed_at, locked_at, run_at, COALESCE(attempts, 0) AS tries FROM delayed_jobs) AS jobs
+""").bindparams(*times("now"))
 
 
 def open_queue(engine: sa.Engine, environ: Mapping[str, str] | None = None) -> Queue:
@@ -244,7 +251,10 @@ def open_queue(engine: sa.Engine, environ: Mapping[str, str] | None = None) -> Q
     inspector = sa.inspect(engine)
     if not inspector.has_table("delayed_jobs"):
         raise TableMissing("Could not find table 'delayed_jobs'. Make it with a migration: rake db:migrate")
-    lengths = {
-        column["name"]: getattr(column["type"], "length", None) for column in inspector.get_columns("delayed_jobs")
-    }
-    return Queue(engine, era_of(lengths, os.environ if environ is None else environ), lengths)
+    columns = inspector.get_columns("delayed_jobs")
+    indexes = inspector.get_indexes("delayed_jobs")
+    shape = Shape(
+        {column["name"]: getattr(column["type"], "length", None) for column in columns},
+        any(index["column_names"][:1] == ["priority"] for index in indexes),
+    )
+    return Queue(engine, era_of(shape.column_lengths, os.environ if environ is None else environ), shape)

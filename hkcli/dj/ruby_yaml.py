@@ -140,13 +140,16 @@ def _float(value: float) -> str:
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
+_NESTING_MARKS = "[{-?\n"  # no level is opened without one of these, so few of them cannot nest deeply
+
 
 def load(text: str) -> Any:
     """The value of the first document. Raises Unreadable, for anything that should not be tried again."""
     if len(text) > MAX_BYTES:
         raise Unreadable(f"{len(text):,} characters of YAML are more than the {MAX_BYTES:,} that are read")
     try:
-        _check_size(text)
+        if "*" in text or sum(map(text.count, _NESTING_MARKS)) > MAX_DEPTH:
+            _check_size(text)
         loader = _Loader(text)
         try:
             return loader.get_single_data()
@@ -186,6 +189,8 @@ def _check_size(text: str) -> None:
             )
 
 
+_WITH_COLON = "!ruby/symbol with colon"  # no tag that could stand in a document
+
 _Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -205,12 +210,13 @@ def _hashable(key: Any) -> Any:
 
 
 def _symbol(loader: _Loader, node: yaml.ScalarNode) -> Symbol:
-    text = loader.construct_scalar(node)
-    if node.style is None and text.startswith(":"):
-        text = text[1:]
-        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-            text = text[1:-1]
-    return Symbol(text)
+    return Symbol(loader.construct_scalar(node))
+
+
+def _symbol_with_colon(loader: _Loader, node: yaml.ScalarNode) -> Symbol:
+    text = loader.construct_scalar(node)[1:]
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return Symbol(text[1:-1] if is_quoted else text)
 
 
 def _ruby_class(loader: _Loader, node: yaml.ScalarNode) -> RubyClass:
@@ -251,9 +257,10 @@ def _set(loader: _Loader, node: yaml.Node) -> set[Any]:
     return set(members or ())
 
 
-_Loader.add_implicit_resolver("!ruby/symbol", re.compile(r"^:."), [":"])
+_Loader.add_implicit_resolver(_WITH_COLON, re.compile(r"^:."), [":"])
 _Loader.add_constructor("!ruby/symbol", _symbol)
 _Loader.add_constructor("!ruby/sym", _symbol)
+_Loader.add_constructor(_WITH_COLON, _symbol_with_colon)
 _Loader.add_constructor("!ruby/class", _ruby_class)
 _Loader.add_constructor("!ruby/module", _ruby_class)
 _Loader.add_constructor("!ruby/object:BigDecimal", _big_decimal)

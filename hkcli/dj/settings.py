@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from hkcli.dj.queue import MAX_RUN_TIME, Limits
+from hkcli.dj.claiming import MAX_RUN_TIME, Limits
 
 NO = {"", "0", "false", "no", "off"}
 
@@ -35,7 +35,10 @@ def worker_name(environ: Mapping[str, str]) -> str:
 
 
 def settings_from(environ: Mapping[str, str], exit_on_complete: bool = False) -> Settings:
-    """The gem's variables, and DJ_... for what a Rails app sets in an initializer. Empty is unset. Raises BadSetting."""
+    """The gem's variables, and DJ_... for what a Rails app sets in an initializer. Empty is unset.
+
+    Raises BadSetting.
+    """
     queues = environ.get("QUEUES") or environ.get("QUEUE") or ""
     return Settings(
         worker_name=worker_name(environ),

@@ -1,7 +1,8 @@
-"""Which migrations there are: names and versions of the files in db/migrate, as ActiveRecord::MigrationContext finds them."""
+"""Which migrations there are: the files in db/migrate, found and named as ActiveRecord::MigrationContext does it."""
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,14 @@ def _read_name(path: Path, root: Path) -> MigrationFile:
     if match is None:
         raise MigrationNameError(
             "ActiveRecord::IllegalMigrationNameError",
-            f"Illegal name for migration file: {path.relative_to(root)}\n\t(only lower case letters, numbers, and '_' allowed).",
+            f"Illegal name for migration file: {path.relative_to(root)}\n"
+            "\t(only lower case letters, numbers, and '_' allowed).",
         )
     return MigrationFile(int(match["version"]), camelize(match["name"]), path, str(path.relative_to(root)))
 
 
-def _twice(items: "object") -> object:
-    counted = Counter(items)  # type: ignore[call-overload]
+def _twice(items: Iterable[object]) -> object:
+    counted = Counter(items)
     return next((item for item, count in counted.items() if count > 1), None)
 
 

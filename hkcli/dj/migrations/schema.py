@@ -124,12 +124,13 @@ class Schema:
         return sa.Column(
             str(name),
             Verbatim(words),
-            server_default=None
-            if default is None
-            else sa.text(_no_binds(default_sql(default, column_type, self.dialect))),
+            server_default=self._default(default, column_type),
             nullable=options.get("null") is not False,
             comment=options.get("comment") if self.dialect == "postgresql" else None,
         )
+
+    def _default(self, value: Any, column_type: str) -> sa.TextClause | None:
+        return None if value is None else sa.text(_no_binds(default_sql(value, column_type, self.dialect)))
 
     def add_column(
         self, table: str, name: str, column_type: str, *, if_not_exists: bool = False, **options: Any
@@ -186,7 +187,7 @@ class Schema:
         if "null" in options:
             changes["nullable"] = options["null"] is not False
         if "default" in options:
-            changes["server_default"] = column.server_default.arg if column.server_default is not None else None
+            changes["server_default"] = self._default(options["default"], str(column_type))
         if self.dialect == "postgresql" and "comment" in options:
             changes["comment"] = options["comment"]
         with self._altered(table) as batch:
@@ -485,11 +486,11 @@ class Schema:
             table,
             recreate="always",
             reflect_kwargs={"listeners": [("column_reflect", self._keep_words(table))]},
-            table_args=[
+            table_args=tuple(
                 sa.CheckConstraint(sa.text(_no_binds(check["sqltext"])), name=check["name"])
                 for check in self._inspector().get_check_constraints(table)
                 if check["name"] != without_check
-            ],
+            ),
             table_kwargs={"sqlite_autoincrement": self._autoincrements(table)},
         ) as batch:
             yield batch
@@ -634,7 +635,8 @@ def _on_action(action: Any) -> str | None:
         return None
     if action not in ON_ACTION:
         raise SchemaError(
-            f"'{action}' is not supported for :on_update or :on_delete.\nSupported values are: :nullify, :cascade, :restrict"
+            f"'{action}' is not supported for :on_update or :on_delete.\n"
+            "Supported values are: :nullify, :cascade, :restrict"
         )
     return ON_ACTION[action]
 
