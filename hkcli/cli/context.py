@@ -82,7 +82,7 @@ class Run:
 
         `consequence` says what will happen, with the app's name in it. Raises NotConfirmed."""
         app = self.app
-        self.out.talk(self.out.marked("Warning", f"{consequence} ({app}: {self.choice.why})", "yellow"))
+        self.out.talk(self.out.marked("Warning", f"{consequence}\nThe app is {app}, {self.choice.why}.", "yellow"))
         if given is None and self.out.can_prompt and not self.as_json:
             try:
                 given = self.out.ask(f"Type {app} to go on: ").strip()

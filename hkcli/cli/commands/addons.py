@@ -117,7 +117,8 @@ def unknown_plan(run: Run, plan: str, error: ApiError) -> HerokuError:
     else:
         near = nearest(service, services)
     hint = f"Did you mean: {', '.join(near)}?" if near else "See what can be had: heroku addons:services"
-    error.next = (hint,)
+    if "Did you mean" not in error.message:
+        error.next = (hint,)
     return error
 
 

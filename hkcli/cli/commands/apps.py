@@ -3,6 +3,7 @@
 import click
 
 from hkcli.api.documents import App
+from hkcli.api.errors import ApiError
 from hkcli.cli.commands.addons import created_line
 from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
 from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper, set_remote
@@ -102,7 +103,7 @@ def info(run: Run, shell: bool, as_json: bool) -> None:
     """Show what is known of an app."""
     app = run.api.app(run.app)
     addons, dynos = run.api.addons(run.app), run.api.dynos(run.app)
-    others = [each["user"]["email"] for each in run.api.collaborators(run.app)]
+    others = collaborators(run)
     if as_json:
         run.out.json({"app": app, "addons": addons, "dynos": dynos, "collaborators": others})
         return
@@ -127,6 +128,14 @@ def info(run: Run, shell: bool, as_json: bool) -> None:
         return
     run.out.header(app["name"])
     run.out.pairs({key: value for key, value in facts.items() if value})
+
+
+def collaborators(run: Run) -> list[str]:
+    """Email addresses; none where the platform keeps them to itself, or knows no sharing."""
+    try:
+        return [each["user"]["email"] for each in run.api.collaborators(run.app)]
+    except ApiError:
+        return []
 
 
 @app_command("rename")

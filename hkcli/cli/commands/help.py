@@ -55,8 +55,9 @@ def of_topic(topic: str) -> list[str]:
 
 def list_commands(run: Run, listed: list[str]) -> None:
     width = max(map(len, listed))
+    room = run.out.width - width - 4 if run.out.stdout.isatty() else 200
     for name in listed:
-        run.out.line(f"  {name:<{width}}  {load(name).get_short_help_str(limit=200)}")
+        run.out.line(f"  {name:<{width}}  {load(name).get_short_help_str(limit=room)}")
 
 
 def help_text(name: str) -> str:

@@ -1,0 +1,122 @@
+"""Completion scripts for bash, zsh and fish, made from the command table: `python -m hkcli.cli.completion DIR`.
+
+Names and flags are in the scripts; values are asked for with `heroku --complete KIND` (`hkcli/cli/values.py`).
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from hkcli.cli.completion_shells import bash_script, fish_script, zsh_script
+from hkcli.cli.dispatch import load
+from hkcli.cli.main import names, resolve
+
+ARGUMENTS = {
+    "addons:add": "plan",
+    "addons:info": "addon",
+    "addons:plans": "service",
+    "addons:remove": "addon",
+    "addons:upgrade": "plan",
+    "config:get": "config-key",
+    "config:set": "config-assignment",
+    "config:unset": "config-key",
+    "destroy": "app",
+    "help": "command",
+    "ps": "process-type",
+    "ps:restart": "dyno",
+    "ps:scale": "process-quantity",
+    "ps:stop": "dyno",
+    "rake": "rake-task",
+    "run": "process-type",
+    "run:detached": "process-type",
+}
+"""What kind of value a command's words are."""
+OPTIONS = {
+    "--app": "app",
+    "--confirm": "app",
+    "--dyno": "dyno",
+    "--dyno-name": "dyno",
+    "--process-type": "process-type",
+    "--ps": "process-type",
+    "--remote": "remote",
+    "--type": "process-type",
+}
+CHOICES = {"--source": ("app", "heroku")}
+
+
+@dataclass(frozen=True)
+class Flag:
+    long: str
+    short: str | None
+    takes_value: bool
+    kind: str | None
+    choices: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True)
+class Completed:
+    """One command as a shell has to know it."""
+
+    name: str
+    summary: str
+    flags: tuple[Flag, ...]
+    kind: str | None
+    has_remote_words: bool
+    """After its first word, the rest is another program's."""
+
+
+def every_command() -> list[Completed]:
+    return [completed(name) for name in names()]
+
+
+def completed(name: str) -> Completed:
+    found = load(name)
+    flags = [flag for parameter in found.params if isinstance(parameter, click.Option) for flag in flags_of(parameter)]
+    return Completed(
+        name=name,
+        summary=found.get_short_help_str(limit=200).rstrip("."),
+        flags=(*sorted(flags, key=lambda flag: flag.long), Flag("--help", "-h", False, None, (), "tell how to use it")),
+        kind=ARGUMENTS.get(resolve(name)),
+        has_remote_words=found.context_settings.get("allow_interspersed_args") is False,
+    )
+
+
+def flags_of(option: click.Option) -> list[Flag]:
+    """The long flags of an option; its short one goes with the first."""
+    if option.hidden:
+        return []
+    words = [*option.opts, *option.secondary_opts]
+    long = [word for word in words if word.startswith("--")]
+    short: list[str | None] = [word for word in words if not word.startswith("--")]
+    takes_value = not option.is_flag
+    choices = tuple(option.type.choices) if isinstance(option.type, click.Choice) else ()
+    return [
+        Flag(
+            long=word,
+            short=short[0] if short and index == 0 else None,
+            takes_value=takes_value,
+            kind=OPTIONS.get(word) if takes_value else None,
+            choices=tuple(map(str, choices)) or CHOICES.get(word, ()),
+            help=option.help or "",
+        )
+        for index, word in enumerate(long)
+    ]
+
+
+def scripts() -> dict[str, str]:
+    """File name to contents."""
+    commands = every_command()
+    return {"heroku.bash": bash_script(commands), "_heroku": zsh_script(commands), "heroku.fish": fish_script(commands)}
+
+
+def write(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in scripts().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
