@@ -30,6 +30,10 @@ END_OF_INPUT = b"\x04"
 END_OF_INPUT_QUIET_S = 0.2
 """Without a terminal, Ctrl-D means the end of stdin if nothing follows it for so long; else it is data."""
 
+EARLY_S = 1.0
+"""A Ctrl-D so soon after the start was not typed: the client's stdin has ended."""
+TERMINAL_POLL_S = 0.05
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -189,6 +193,34 @@ async def hang_up(process: Process, log: DynoLog, *, within_s: float) -> None:
 
 async def feed(connection: Connection, process: Process) -> None:
     """Pass the client's bytes to stdin until the client is gone."""
+    if not process.is_terminal:
+        return await feed_pipe(connection, process)
+    early_until = asyncio.get_running_loop().time() + EARLY_S
+    repeating = None
+    try:
+        while data := await connection.read():
+            await process.write(data)
+            is_early = asyncio.get_running_loop().time() < early_until
+            if data.endswith(END_OF_INPUT) and is_early and not repeating:
+                repeating = asyncio.create_task(repeat_end_of_input(process))
+    finally:
+        if repeating:
+            await finish(repeating, within_s=0)
+
+
+async def repeat_end_of_input(process: Process) -> None:
+    """Ctrl-D again whenever a program leaves canonical mode: what an earlier one meant is lost in that moment.
+
+    A client whose stdin has ended sends one Ctrl-D at the start, long before a shell or console takes its terminal."""
+    read_lines = True
+    while not process.has_exited:
+        before, read_lines = read_lines, process.reads_lines()
+        if before and not read_lines:
+            await process.write(END_OF_INPUT)
+        await asyncio.sleep(TERMINAL_POLL_S)
+
+
+async def feed_pipe(connection: Connection, process: Process) -> None:
     may_be_end = False
     while True:
         try:
@@ -202,7 +234,7 @@ async def feed(connection: Connection, process: Process) -> None:
             return
         if may_be_end:
             data = END_OF_INPUT + data
-        may_be_end = not process.is_terminal and data.endswith(END_OF_INPUT)
+        may_be_end = data.endswith(END_OF_INPUT)
         await process.write(data[:-1] if may_be_end else data)
 
 

@@ -1,8 +1,8 @@
 """A server's end of one TLS connection that can be closed without losing what was sent.
 
 asyncio's own TLS transport closes the socket right after close_notify. If the client is still sending at that moment,
-the kernel answers with a reset and drops output that has not left yet. Here the writing side is shut first, and input is
-read and thrown away until the client has closed as well."""
+the kernel answers with a reset and drops output that has not left yet. Here the writing side is shut first, and input
+is read and thrown away until the client has closed as well."""
 
 import asyncio
 import contextlib
@@ -61,7 +61,8 @@ class TLSStream(asyncio.Protocol):
             self._can_read.set()
             if self._shaken:
                 self._say_goodbye()
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the connection may be broken, and nobody have noticed yet
+                self._transport.write_eof()
             self._transport.resume_reading()
             try:
                 async with asyncio.timeout(within_s):

@@ -359,6 +359,22 @@ def test_the_end_of_input_sent_with_the_secret_reaches_the_process(
     run(body())
 
 
+@pytest.mark.parametrize("early", [b"\x04", b"echo $((6*7))\n\x04"], ids=["only the end", "a line and the end"])
+def test_the_end_of_input_is_kept_for_a_shell_that_takes_its_terminal_later(
+    tmp_path: Path, slug: Path, early: bytes
+) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            dyno = attached(runtime, slug, "sleep 0.2; bash --norc -i", Terminal())
+            client = await Client.attach(runtime, dyno, then=early)
+            status = runtime.supervisor.wait_for(dyno)
+            output = await client.output()
+            assert await status == 0 and b"exit" in output
+            assert early == b"\x04" or b"42\r" in output
+
+    run(body())
+
+
 def test_without_a_terminal_bytes_pass_unchanged_even_ctrl_d_inside(tmp_path: Path, slug: Path) -> None:
     async def body() -> None:
         async with running(tmp_path) as runtime:
