@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 BACKLOG_BYTES = 64 * 1024
 """Decrypted input that waits for a reader; beyond it the socket is not read."""
@@ -72,8 +73,7 @@ class TLSStream(asyncio.Protocol):
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
         self._on_connect(self)
 
     def data_received(self, data: bytes) -> None:

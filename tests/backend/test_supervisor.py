@@ -375,6 +375,19 @@ def test_the_end_of_input_is_kept_for_a_shell_that_takes_its_terminal_later(
     run(body())
 
 
+def test_the_same_works_on_uvloop(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            dyno = attached(runtime, slug, "read -r word; echo got $word; exit 3", Terminal())
+            client = await Client.attach(runtime, dyno, then=b"tea\n")
+            status = runtime.supervisor.wait_for(dyno)
+            assert (await client.output()).endswith(b"got tea\r\n")
+            assert await status == 3
+            await client.writer.wait_closed()
+
+    run(body(), pytest.importorskip("uvloop").new_event_loop)
+
+
 def test_without_a_terminal_bytes_pass_unchanged_even_ctrl_d_inside(tmp_path: Path, slug: Path) -> None:
     async def body() -> None:
         async with running(tmp_path) as runtime:
