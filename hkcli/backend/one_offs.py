@@ -25,6 +25,8 @@ COALESCE_BYTES = 64 * 1024
 LAST_OUTPUT_S = 600.0
 """How long a client may take to read what a process that has ended had printed."""
 LEFTOVER_GRACE_S = 5.0
+TIME_TO_LIVE_S = 24 * 3600.0
+"""No one-off lives longer, as on Heroku."""
 
 END_OF_INPUT = b"\x04"
 END_OF_INPUT_QUIET_S = 0.2
@@ -55,6 +57,7 @@ class OneOff:
         *,
         ticket: Ticket | None,
         terminal: Terminal | None,
+        time_to_live_s: float,
         patience: Patience,
         now: Callable[[], datetime],
     ) -> None:
@@ -63,6 +66,7 @@ class OneOff:
         self._log = log
         self._ticket = ticket
         self._terminal = terminal
+        self._time_to_live_s = time_to_live_s
         self._patience = patience
         self._now = now
         self._stop = asyncio.Event()
@@ -96,9 +100,13 @@ class OneOff:
     async def _run_attached(self, ticket: Ticket) -> int:
         self._log.event(dyno_log.AWAITING_CLIENT)
         preparing = asyncio.create_task(self._engine.prepare(self.dyno.spec, self.dyno.id))
-        connection = await self._client(ticket)
+        connection = None
+        try:
+            connection = await self._client(ticket)
+        finally:
+            if connection is None:
+                await self._discard(preparing)
         if connection is None:
-            await self._discard(preparing)
             if not self._stop.is_set():
                 self._log.event(dyno_log.ATTACH_ERROR)
             return ATTACH_ERROR_STATUS
@@ -156,16 +164,16 @@ class OneOff:
             await process.close()
 
     async def _until_end(self, process: Process, *, client_gone: "asyncio.Task[None] | None") -> None:
-        """Until every process has ended, of itself, stopped by a user, or hung up by the loss of the client."""
+        """Until every process has ended: of itself, stopped by a user or by its age, or hung up with its client."""
         waits = [client_gone] if client_gone else []
-        await first_of(process.wait(), self._stop.wait(), *waits)
+        await first_of(process.wait(), self._stop.wait(), *waits, timeout_s=self._time_to_live_s)
         if process.has_exited:
             if not await process.gone(within_s=0):
                 await process.stop(grace_s=LEFTOVER_GRACE_S)
-        elif self._stop.is_set():
-            await stop(process, self._log, grace_s=self._patience.stop_s)
-        else:
+        elif client_gone and client_gone.done() and not self._stop.is_set():
             await hang_up(process, self._log, within_s=self._patience.hang_up_s)
+        else:
+            await stop(process, self._log, grace_s=self._patience.stop_s)
         await process.kill()
 
 

@@ -13,7 +13,8 @@ import pytest
 from hkcli.backend.authority import Authority
 from hkcli.backend.dynos import Dyno, DynoSpec, DynoState
 from hkcli.backend.engines.local import LocalEngine, Terminal
-from hkcli.backend.logplex import Logplex
+from hkcli.backend.log_segments import SEGMENT_BYTES
+from hkcli.backend.logplex import LogFilter, Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.supervisor import Supervisor
@@ -472,6 +473,42 @@ def test_ctrl_c_reaches_the_process_through_its_terminal(tmp_path: Path, slug: P
             assert await status == 130
 
     run(body())
+
+
+def test_a_one_off_is_stopped_when_its_time_is_over(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            spec = make_spec(slug, "sleep 60", name="run.1234")
+            dyno = runtime.supervisor.run_one_off(
+                spec, attach=False, terminal=None, user="a@example.com", time_to_live_s=0.1
+            )
+            assert await runtime.supervisor.wait_for(dyno) == 143
+            assert "Stopping all processes with SIGTERM" in runtime.lines("run.1234")
+
+    run(body())
+
+
+def test_a_dyno_that_floods_its_output_hinders_nobody(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            runtime.want(make_spec(slug, "yes flood"))
+            await until(lambda: len(runtime.output()) >= 1000)
+            runtime.want(*runtime.desired, make_spec(slug, "printf 'caf\\xe9!'; exec sleep 60", name="clock.1"))
+            await runtime.up("clock.1")
+            async with asyncio.timeout(10):
+                async for piece in runtime.logplex.stream("app-1", filter=LogFilter(dyno="clock"), tail=True):
+                    if "app[clock.1]: caf\ufffd!\n".encode() in piece:
+                        break
+            runtime.want()
+            await until(lambda: "Process exited with status 143" in runtime.lines())
+            size = sum(file.stat().st_size for file in folder_of(runtime))
+            assert size < 3 * SEGMENT_BYTES
+
+    run(body())
+
+
+def folder_of(runtime: Runtime) -> list[Path]:
+    return list((runtime.logplex._directory / "app-1").iterdir())
 
 
 def test_a_user_can_stop_a_one_off(tmp_path: Path, slug: Path) -> None:
