@@ -10,7 +10,9 @@ def main() -> None:
     wanted = sys.argv[1:] or MEASUREMENTS
     for name in wanted:
         print(f"\n## {name}\n", flush=True)
-        import_module(f"tests.benchmarks.{name}").measure()
+        result = import_module(f"tests.benchmarks.{name}").measure()
+        for line in [result] if isinstance(result, str) else result:
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
