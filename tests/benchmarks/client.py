@@ -15,8 +15,9 @@ from tests.backends import Backend
 from tests.benchmarks.processes import Place
 from tests.end_to_end.shell import Shell
 
-LINES = 500_000
-FLOOD = f"seq -f 'Job %.0f of the queue is done' {LINES}; printf 'THE %s\\n' END"
+LINES = 300_000
+FLOOD = f"""python3 -c 'for n in range({LINES}): print(f"Job {{n}} of the queue is done")'; printf 'THE %s\\n' END"""
+"""A program that prints a line at a time, as fast as it can."""
 HEROKU = (sys.executable, "-m", "hkcli")
 LIBRARIES = (sys.executable, "-c", "import click, requests")
 
@@ -53,9 +54,7 @@ def deployed() -> Iterator[tuple[Shell, Backend]]:
         try:
             shell = Shell.open(root / "person")
             shell.log_in(backend)
-            (shell.folder / "Procfile").write_text(
-                f"flood: seq -f 'Job %.0f of the queue is done' {LINES}; echo THE END\n"
-            )
+            (shell.folder / "Procfile").write_text(f"flood: {FLOOD}\n")
             shell.ok("git", "init", "--quiet")
             shell.ok("git", "add", ".")
             shell.ok("git", "commit", "--quiet", "-m", "A flood")
