@@ -46,7 +46,9 @@ def put(to: Queue, /, handler: str = "--- x\n", **how: Any) -> int:
 
 def row(queue: Queue, job_id: int) -> dict[str, Any]:
     with queue.engine.connect() as connection:
-        found = connection.execute(sa.text("SELECT * FROM delayed_jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+        found = (
+            connection.execute(sa.text("SELECT * FROM delayed_jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+        )
     return dict(found)
 
 
@@ -230,7 +232,9 @@ def test_a_queue_name_needs_the_column(queue: Queue) -> None:
 
 
 def test_last_error_is_cut_to_what_its_column_holds(app_anywhere: App) -> None:
-    queue = migrated(app_anywhere, MIGRATION_2009.replace("table.string   :last_error", "table.string :last_error, :limit => 20"))
+    queue = migrated(
+        app_anywhere, MIGRATION_2009.replace("table.string   :last_error", "table.string :last_error, :limit => 20")
+    )
     job_id = put(queue)
     job = queue.reserve(ME, NOW)
     assert job
@@ -248,6 +252,8 @@ def test_a_missing_table_says_what_to_run(tmp_path: Path) -> None:
 
 def test_a_row_that_others_wrote_oddly_is_read(app: App) -> None:
     queue = migrated(app, MIGRATION_2009)
-    app.execute("INSERT INTO delayed_jobs (priority, attempts, handler, run_at) VALUES (NULL, NULL, x'ff41', '2029-01-01')")
+    app.execute(
+        "INSERT INTO delayed_jobs (priority, attempts, handler, run_at) VALUES (NULL, NULL, x'ff41', '2029-01-01')"
+    )
     assert queue.reserve(ME, NOW) == Job(1, 0, 0, "\ufffdA", None)
     queue.close()

@@ -225,7 +225,9 @@ def test_only_a_worker_of_this_machine_is_known_to_be_dead() -> None:
     [("Boom()", "ValueError: bad\nnews"), ("Exits()", "SystemExit: 3")],
     ids=["raises", "exits"],
 )
-def test_a_job_that_fails_is_tried_again_and_the_worker_goes_on(jobs_app: App, start: Start, job: str, message: str) -> None:
+def test_a_job_that_fails_is_tried_again_and_the_worker_goes_on(
+    jobs_app: App, start: Start, job: str, message: str
+) -> None:
     enqueue(jobs_app, job, "Ok('after')")
     before = datetime.now(UTC)
     worker = start("jobs:workoff")
@@ -253,7 +255,9 @@ def test_the_lines_of_a_failure_are_those_of_the_era(jobs_app: App, start: Start
 
 
 @pytest.mark.parametrize(("keep", "left"), [("true", 0), ("false", 1)])
-def test_after_the_last_attempt_a_job_is_removed_or_kept_as_failed(app_4: App, start: Start, keep: str, left: int) -> None:
+def test_after_the_last_attempt_a_job_is_removed_or_kept_as_failed(
+    app_4: App, start: Start, keep: str, left: int
+) -> None:
     enqueue(app_4, "Once()")
     worker = start("jobs:workoff", DJ_DESTROY_FAILED_JOBS=keep)
     assert worker.ends() == 0
@@ -382,7 +386,8 @@ def test_a_worker_connects_anew_when_postgresql_cut_it_off(postgresql_url: str, 
     prepared(app, MIGRATION_4)
     worker = start()
     worker.says("Starting job worker")
-    cut = "FROM pg_stat_activity WHERE application_name = 'delayed_job' AND pid <> pg_backend_pid()"
+    cut = "FROM pg_stat_activity WHERE application_name = 'delayed_job' AND datname = current_database()"
+    cut += " AND pid <> pg_backend_pid()"
     wait_for(lambda: app.rows(f"SELECT pg_terminate_backend(pid) {cut}"), "the worker's connection")
     enqueue(app, "Ok('still here')")
     worker.says("did still here")
