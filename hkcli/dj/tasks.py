@@ -1,5 +1,6 @@
 """What `rake` can do here; each task takes the app's folder, its environment and the arguments in brackets."""
 
+import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def _work(call: Invocation, exit_on_complete: bool = False) -> None:
 
     settings = settings_from(call.environ, exit_on_complete)
     sys.path.insert(0, str(call.root))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a job's own lines must not wait in a pipe's buffer either
     Worker(_queue(call), JobClasses(call.root), settings).start()
 
 

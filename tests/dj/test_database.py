@@ -30,7 +30,9 @@ def test_every_name_of_postgresql_means_the_same_driver(scheme: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["mysql2://u:secret@h/d", "postgres://u:secret@h:port/d", "sqlite3:", "sqlite3://h/x", "x"])
+@pytest.mark.parametrize(
+    "text", ["mysql2://u:secret@h/d", "postgres://u:secret@h:port/d", "sqlite3:", "sqlite3://h/x", "x"]
+)
 def test_an_address_that_cannot_be_used_is_refused_without_showing_the_password(text: str) -> None:
     with pytest.raises(DatabaseError) as refused:
         parse_url(text)

@@ -215,7 +215,11 @@ def test_jobs_that_no_worker_could_run_are_not_enqueued(jobs: Folder) -> None:
     class Local:
         def perform(self) -> None: ...
 
-    for job, reason in [(jobs.Nothing(), "do not respond to perform"), (Local(), "inside a function"), ("x", "perform")]:
+    for job, reason in [
+        (jobs.Nothing(), "do not respond to perform"),
+        (Local(), "inside a function"),
+        ("x", "perform"),
+    ]:
         with pytest.raises(TypeError, match=reason):
             dump_job(job)
     with pytest.raises(TypeError, match="cannot carry a object"):

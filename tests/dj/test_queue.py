@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from hkcli.dj.claiming import Limits
 from hkcli.dj.database import connect, parse_url
+from hkcli.dj.migrations.migrator import Migrator
+from hkcli.dj.migrations.report import Report
 from hkcli.dj.queue import Counts, Job, NewJob, Queue, TableMissing, open_queue
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
@@ -20,8 +22,7 @@ ME, OTHER = "host:a pid:1", "host:b pid:2"
 
 def migrated(app: App, migration: str) -> Queue:
     app.migration("20090204000000_create_delayed_jobs", migration)
-    done = app.rake("db:migrate")
-    assert done.returncode == 0, done.stderr
+    Migrator(app.engine, app.root, Report(lambda line: None)).migrate()
     return open_queue(app.engine, {})
 
 
@@ -39,13 +40,15 @@ def queue_4(app_anywhere: App) -> Any:
     queue.close()
 
 
-def put(queue: Queue, handler: str = "--- x\n", **how: Any) -> int:
-    return queue.enqueue(NewJob(handler, **how), NOW)
+def put(to: Queue, /, handler: str = "--- x\n", **how: Any) -> int:
+    return to.enqueue(NewJob(handler, **how), NOW)
 
 
 def row(queue: Queue, job_id: int) -> dict[str, Any]:
     with queue.engine.connect() as connection:
-        found = connection.execute(sa.text("SELECT * FROM delayed_jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+        found = (
+            connection.execute(sa.text("SELECT * FROM delayed_jobs WHERE id = :id"), {"id": job_id}).mappings().one()
+        )
     return dict(found)
 
 
@@ -68,10 +71,8 @@ def test_a_new_row_is_as_active_record_would_have_written_it(queue: Queue) -> No
 
 def test_many_are_written_at_once_or_not_at_all(queue: Queue) -> None:
     assert queue.enqueue_many((NewJob("--- x\n", priority=n) for n in range(100)), NOW) == 100
-    with pytest.raises(sa.exc.SQLAlchemyError):
-        queue.enqueue_many([NewJob("--- x\n"), NewJob("--- x\n", priority="many")], NOW) if (  # type: ignore[arg-type]
-            queue.engine.dialect.name == "postgresql"
-        ) else queue.enqueue_many([NewJob("--- x\n"), NewJob(object())], NOW)  # type: ignore[arg-type]
+    with pytest.raises((sa.exc.SQLAlchemyError, OverflowError)):
+        queue.enqueue_many([NewJob("--- x\n"), NewJob("--- x\n", priority=2**70)], NOW)
     assert queue.counts(NOW).due == 100
     assert queue.enqueue_many([], NOW) == 0
 
@@ -113,17 +114,19 @@ def test_what_my_name_has_locked_is_available_to_me_even_before_its_time(queue: 
     assert again and again.id == job_id
 
 
-def test_what_others_enqueue_meanwhile_is_taken_in_its_order(queue: Queue) -> None:
+def test_what_others_enqueue_meanwhile_is_taken_in_its_order(queue: Queue, any_database: str) -> None:
     first = 9 if queue.era.name == "2009" else -9
-    put(queue), put(queue), put(queue)
-    assert order(queue)[:0] == []
-    slow = [put(queue) for _ in range(5)]
-    taken = [queue.reserve(ME, NOW), queue.reserve(ME, NOW)]
-    urgent = put(queue, priority=first)
-    for job in taken:
+    slow = [put(queue) for _ in range(6)]
+    got = []
+    for _ in range(3):
+        job = queue.reserve(ME, NOW)
         assert job
+        got.append(job.id)
         queue.succeed(job)
-    assert order(queue) == [urgent, *slow[1:]] if taken[1] == taken[0] else [urgent, *slow[2:]]
+    other = open_queue(connect(parse_url(any_database)), {})
+    urgent = put(other, priority=first)
+    assert [*got, *order(queue)] == [*slow[:3], urgent, *slow[3:]]
+    other.engine.dispose()
 
 
 def test_a_job_whose_time_comes_is_taken_in_its_order(queue: Queue) -> None:
@@ -229,7 +232,9 @@ def test_a_queue_name_needs_the_column(queue: Queue) -> None:
 
 
 def test_last_error_is_cut_to_what_its_column_holds(app_anywhere: App) -> None:
-    queue = migrated(app_anywhere, MIGRATION_2009.replace("table.string   :last_error", "table.string :last_error, :limit => 20"))
+    queue = migrated(
+        app_anywhere, MIGRATION_2009.replace("table.string   :last_error", "table.string :last_error, :limit => 20")
+    )
     job_id = put(queue)
     job = queue.reserve(ME, NOW)
     assert job
@@ -247,6 +252,8 @@ def test_a_missing_table_says_what_to_run(tmp_path: Path) -> None:
 
 def test_a_row_that_others_wrote_oddly_is_read(app: App) -> None:
     queue = migrated(app, MIGRATION_2009)
-    app.execute("INSERT INTO delayed_jobs (priority, attempts, handler, run_at) VALUES (NULL, NULL, x'ff41', '2029-01-01')")
+    app.execute(
+        "INSERT INTO delayed_jobs (priority, attempts, handler, run_at) VALUES (NULL, NULL, x'ff41', '2029-01-01')"
+    )
     assert queue.reserve(ME, NOW) == Job(1, 0, 0, "\ufffdA", None)
     queue.close()

@@ -65,7 +65,9 @@ def test_objects_are_written_as_psych_writes_them() -> None:
     )
 
 
-@pytest.mark.parametrize("word", ["2009-1-1", ":sym", "1,000", "0:30", ':"q"', "yes", "n", "~", "null", "1e3", "", " a", "a "])
+@pytest.mark.parametrize(
+    "word", ["2009-1-1", ":sym", "1,000", "0:30", ':"q"', "yes", "n", "~", "null", "1e3", "", " a", "a "]
+)
 def test_text_that_looks_like_something_else_is_quoted(word: str) -> None:
     assert dump(word).startswith('--- "')
 
@@ -84,7 +86,10 @@ def test_text_that_looks_like_something_else_is_quoted(word: str) -> None:
         ("--- 2009-99-99\n", "2009-99-99"),
         ("--- !ruby/object:BigDecimal 18:0.125e1\n", Decimal("1.25")),
         ("--- !ruby/object:Set\nhash:\n  x: true\n", {"x"}),
-        ("--- !ruby/range\nbegin: 1\nend: 2\nexcl: false\n", RubyObject("range", "", {"begin": 1, "end": 2, "excl": False})),
+        (
+            "--- !ruby/range\nbegin: 1\nend: 2\nexcl: false\n",
+            RubyObject("range", "", {"begin": 1, "end": 2, "excl": False}),
+        ),
         ("--- !ruby/struct:Job \nx: 1\n", RubyObject("struct", "Job", {"x": 1})),
         ("--- [=]\n", ["="]),
     ],

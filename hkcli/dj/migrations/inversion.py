@@ -29,7 +29,7 @@ class Irreversible(Exception):
     ruby_name = "ActiveRecord::IrreversibleMigration"
 
 
-def forward(calls: Iterable[Call]) -> Iterator[Call]:
+def forward(calls: Iterable[Call], as_recorded: Callable[[Call], Call] = lambda call: call) -> Iterator[Call]:
     """What is to be carried out on the way up."""
     for call in calls:
         block = call.block or ()
@@ -38,26 +38,29 @@ def forward(calls: Iterable[Call]) -> Iterator[Call]:
         elif call.method == "up_only":
             yield from block
         elif call.method == "revert":
-            yield from inverted(block)
+            yield from inverted(block, as_recorded)
         else:
             yield call
 
 
-def inverted(calls: Iterable[Call]) -> list[Call]:
-    """The calls that undo these, in order. Raises Irreversible before anything is done."""
-    return [inverse for call in reversed(list(calls)) for inverse in _inverses(call)]
+def inverted(calls: Iterable[Call], as_recorded: Callable[[Call], Call] = lambda call: call) -> list[Call]:
+    """The calls that undo these, in order. Raises Irreversible before anything is done.
+
+    `as_recorded` gives a call the options of its migration's version: Rails records calls with these.
+    """
+    return [inverse for call in reversed(list(calls)) for inverse in _inverses(as_recorded(call), as_recorded)]
 
 
-def _inverses(call: Call) -> list[Call]:
+def _inverses(call: Call, as_recorded: Callable[[Call], Call]) -> list[Call]:
     match call.method:
         case "reversible":
             return _side(call, "down")
         case "revert":
-            return list(forward(call.block or ()))
+            return list(forward(call.block or (), as_recorded))
         case "change_table":
-            return inverted(table_changes(call))
+            return inverted(table_changes(call), as_recorded)
         case "say_with_time" | "suppress_messages":
-            return inverted(call.block or ())
+            return inverted(call.block or (), as_recorded)
         case "say" | "up_only":
             return []
     return [_inverse(call)]

@@ -126,7 +126,7 @@ class Migrator:
 
     def _run(self, files: Iterable[MigrationFile], direction: str) -> None:
         """All are read before the first is run: what cannot be interpreted leaves the schema as it was."""
-        plans = [plan(read_migration(file), direction) for file in files]
+        plans = [plan(read_migration(file), direction, self.engine.dialect.name) for file in files]
         for each in plans:
             run(self.engine, each, self.report)
 

@@ -38,14 +38,22 @@ class Plan:
         return f"{self.migration.file.version} {self.migration.file.name}: "
 
 
-def plan(migration: Migration, direction: str) -> Plan:
+def plan(migration: Migration, direction: str, dialect: str) -> Plan:
     """Raises MigrationError when `change` cannot be turned round, before anything is done."""
+
+    def as_recorded(call: Call) -> Call:
+        return migration.compat.called(call, dialect)
+
     written = migration.up if direction == "up" else migration.down
     try:
         if migration.change is None or written is not None:
-            calls = list(forward(written or ()))
+            calls = list(forward(written or (), as_recorded))
         else:
-            calls = list(forward(migration.change)) if direction == "up" else inverted(migration.change)
+            calls = (
+                list(forward(migration.change, as_recorded))
+                if direction == "up"
+                else inverted(migration.change, as_recorded)
+            )
     except Irreversible as error:
         raise canceled(error, migration.in_transaction) from error
     return Plan(migration, direction, tuple(calls))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hkcli.dj.migrations.syntax import Call, Refused
+from hkcli.dj.ruby import inspect
 
 COLUMN_TYPES = frozenset(
     [
@@ -187,7 +188,7 @@ def check(file: str, calls: Iterable[Call], known: "dict[str, Shape] | None" = N
             raise Refused(file, call.line, f"`{on_variable}{call.method}` has {len(call.args)} arguments")
         for option in call.options:
             if option not in shape.options:
-                raise Refused(file, call.line, f"`{on_variable}{call.method}` has the unknown option {option!r:.60}")
+                raise Refused(file, call.line, f"`{on_variable}{call.method}` has the unknown option {inspect(option)}")
         _check_names(file, call)
         if call.block is not None:
             if shape.block is None:
@@ -210,7 +211,7 @@ def _check_names(file: str, call: Call) -> None:
     if bad:
         raise Refused(file, call.line, f"`{call.method}` is given {bad[0]}, which cannot be interpreted")
     if call.args and not isinstance(call.args[0], str | list):
-        raise Refused(file, call.line, f"`{call.method}` needs a name first, not {call.args[0]!r}")
+        raise Refused(file, call.line, f"`{call.method}` needs a name first, not {inspect(call.args[0])}")
 
 
 def _is_literal(value: Any) -> bool:
