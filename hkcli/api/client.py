@@ -20,7 +20,7 @@ from hkcli.api.documents import (
     Plan,
     Release,
 )
-from hkcli.api.errors import api_error
+from hkcli.api.errors import UsageError, api_error
 
 if TYPE_CHECKING:
     from requests import Response
@@ -40,8 +40,10 @@ def ignore(text: str) -> None:
 
 
 def segment(value: str) -> str:
-    """A name as one segment of a path: what it holds can't lead elsewhere."""
-    return quote(value, safe="") if value.strip(".") else quote(value).replace(".", "%2E")
+    """A name as one segment of a path, from where it can't lead elsewhere. Raises UsageError."""
+    if value in ("", ".", ".."):
+        raise UsageError(f"{value!r} can't be a name.")
+    return quote(value, safe="")
 
 
 class PlatformAPI:

@@ -1,9 +1,5 @@
 """Log lines out of a byte stream, many at a time: server-sent events, or plain text."""
 
-import re
-
-FIELD = re.compile(rb"(?:(?P<data>data)|(?P<id>id)|[^:\n]*)(?::\x20?(?P<value>[^\n]*))?")
-
 
 class EventLines:
     """Server-sent events as blocks of lines. An event's `data` fields are a line each.
@@ -44,11 +40,11 @@ class EventLines:
         """Any event the format allows: comments, other fields, no space after the colon."""
         lines = []
         for line in event.split(b"\n"):
-            found = FIELD.match(line)
-            if found and found["data"]:
-                lines.append((found["value"] or b"") + b"\n")
-            elif found and found["id"]:
-                self.last_id = (found["value"] or b"").decode(errors="replace")
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                lines.append(value.removeprefix(b" ") + b"\n")
+            elif name == b"id":
+                self.last_id = value.removeprefix(b" ").decode(errors="replace")
         return b"".join(lines)
 
 

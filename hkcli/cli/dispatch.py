@@ -80,7 +80,7 @@ def execute(
         return USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, EOFError):
         return INTERRUPTED
     except BrokenPipeError:
         silence(stdout)
@@ -107,9 +107,9 @@ def perform(words: Sequence[str], run: Run) -> None:
     if name not in COMMANDS:
         run_extension(name, arguments, run)
         raise unknown_command(name)
-    load(name).main(
-        list(arguments), prog_name=f"heroku {name}", standalone_mode=False, obj=run, windows_expand_args=False
-    )
+    found = load(name)
+    with found.make_context(f"heroku {name}", list(arguments), obj=run) as context:
+        found.invoke(context)
 
 
 def load(name: str) -> click.Command:

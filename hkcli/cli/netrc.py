@@ -14,6 +14,7 @@ from pathlib import Path
 
 WORD = re.compile(r'"(?:\\[^\n]|[^"\\\n])*"(?=\s|\Z)|\S+')
 MACRO_END = re.compile(r"\r?\n[ \t]*\r?\n|\Z")
+OPEN_MACRO = re.compile(r"\bmacdef\b(?!.*\n[ \t]*\r?\n)", re.DOTALL)
 KEYWORDS_WITH_VALUE = ("login", "password", "account")
 
 
@@ -96,6 +97,8 @@ def stored(text: str, host: str, login: str, token: str) -> str:
         if entry.machine == host:
             return updated(text, entry, {"login": login, "password": token})
     gap = "" if not text or text.endswith("\n") else "\n"
+    if OPEN_MACRO.search(text + gap):
+        gap += "\n"
     return f"{text}{gap}machine {host}\n  login {quoted(login)}\n  password {quoted(token)}\n"
 
 

@@ -27,6 +27,11 @@ ENDING_WORD = re.compile(r"(?<![\w./:=@%+-])(?:" + "|".join(map(re.escape, ENDS_
 PLAIN = frozenset(string.ascii_letters + string.digits + " _-./:=@%+,")
 OPEN_ENDED = re.compile(r"[#\n`]|<<|:\?|\$\{[^}]*\?|[&;|\\(]\s*\Z")
 """Where a text behind the line would not be a command of its own, or the line can break off the shell."""
+RESERVED = re.compile(
+    r"(?<!\S)(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|select|function|coproc|[{}!]|\[\[)(?!\S)"
+)
+MISPLACED = re.compile(r"\A\s*[;&|]|[;&|]\s+[;&|]|[;&|]{3}|;[;&|]|[&|];|&\||\|&")
+"""Operators that can be a mistake, which would take the marker along."""
 
 
 def command_line(words: tuple[str, ...]) -> str:
@@ -47,12 +52,23 @@ def with_exit_status(words: tuple[str, ...]) -> str:
 
 
 def may_end_the_shell(line: str) -> bool:
-    if ENDING_WORD.search(line) or OPEN_ENDED.search(line):
+    if any(pattern.search(line) for pattern in (ENDING_WORD, OPEN_ENDED, RESERVED, MISPLACED)):
+        return True
+    if not is_balanced(line):
         return True
     try:
         return not shlex.split(line)
     except ValueError:
         return True
+
+
+def is_balanced(line: str) -> bool:
+    depth = 0
+    for character in line:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def quote(word: str) -> str:

@@ -1,8 +1,9 @@
-"""A stubbed wire (`platform`), the client run in this process (`heroku`), and a folder that is a repository (`folder`)."""
+"""A stubbed wire (`platform`) and the client run in this process (`heroku`), in a `folder` of its own."""
 
 import io
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from hypothesis import settings
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
 from hkcli.cli.dispatch import execute
+from tests.client.wire import Wire, serving
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 ANYTHING = object()
 HOST = "http://localhost:5080"
@@ -79,7 +85,7 @@ class Platform(BaseAdapter):
 
 
 def response(stub: Stub, request: requests.PreparedRequest) -> requests.Response:
-    if isinstance(stub.reply, Exception):
+    if isinstance(stub.reply, BaseException):
         raise stub.reply
     is_raw = isinstance(stub.reply, bytes)
     headers = {"Request-Id": "request-1", **({} if is_raw else {"Content-Type": "application/json"}), **stub.headers}
@@ -143,9 +149,9 @@ def folder(tmp_path: Path) -> Path:
 def heroku(platform: Platform, environment: dict[str, str], folder: Path) -> Callable[..., Result]:
     """Runs the client on the stubbed wire; `terminal` makes all its streams one."""
 
-    def run(*words: str, stdin: str = "", terminal: bool = False) -> Result:
+    def run(*words: str, stdin: str = "", terminal: bool = False, cwd: Path = folder) -> Result:
         streams = [Stream(stdin.encode(), is_terminal=terminal), *(Stream(is_terminal=terminal) for _ in range(2))]
-        status = execute(words, *streams, environment, folder, platform)
+        status = execute(words, *streams, environment, cwd, platform)
         _, out, err = (stream.written for stream in streams)
         return Result(status, out.decode(), err.decode(), out)
 
@@ -166,3 +172,30 @@ def git(folder: Path, *words: str) -> str:
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "protocol.file.allow=always")
     done = subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+@pytest.fixture
+def wire() -> "Iterator[Wire]":
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def run_heroku(
+    environment: dict[str, str], folder: Path, wire: Wire
+) -> Callable[..., "subprocess.CompletedProcess[bytes]"]:
+    """Runs the client as a process of its own, against the real server `wire`."""
+    environment["HEROKU_HOST"] = wire.url
+
+    def run(*words: str, stdin: bytes = b"", timeout_s: float = 60) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [sys.executable, "-m", "hkcli", *words],
+            input=stdin,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    return run

@@ -121,7 +121,9 @@ def test_an_addon_that_stays_provisioned_is_a_failure(heroku, platform):
 
 
 def test_removing_an_addon_that_is_not_there_says_what_is(heroku, platform):
-    platform.on("POST", RESOLVE, status=404, reply=problem("not_found", "Couldn't find that add on.", resource="add_on"))
+    platform.on(
+        "POST", RESOLVE, status=404, reply=problem("not_found", "Couldn't find that add on.", resource="add_on")
+    )
     platform.on("GET", "/apps/demo/addons", reply=[addon()])
     result = heroku("addons:remove", "redis", "-a", "demo", "-c", "demo")
     assert result.exit_code == 1

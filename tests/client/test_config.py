@@ -40,7 +40,7 @@ def test_config_for_a_shell_is_read_back_by_a_shell(heroku, platform):
     config_vars = {"A": "it's $HOME", "B": "two\nlines", "C": ""}
     platform.on("GET", "/apps/demo/config-vars", reply=config_vars)
     printed = heroku("config", "-s", "--app", "demo").stdout
-    script = f"{printed}\nprintf '%s|%s|%s' \"$A\" \"$B\" \"$C\""
+    script = f'{printed}\nprintf \'%s|%s|%s\' "$A" "$B" "$C"'
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == (
         "it's $HOME|two\nlines|"
     )
