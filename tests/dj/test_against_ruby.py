@@ -130,7 +130,7 @@ end
       t.rename :a, :aa
       t.remove :c
       t.index :d
-      t.change :b, :bigint
+      t.change :b, :float
     end
     change_column_default :t, :b, from: nil, to: 9
     change_column_null :t, :d, false, "none"
