@@ -91,8 +91,9 @@ def main() -> None:
     for name, migration in (("2009's table", MIGRATION_2009), ("the gem's table", MIGRATION_4)):
         found = measure(migration)
         print(
-            f"{name}, SQLite, {JOBS} jobs: {found.jobs_steady:,.0f} jobs/s steady, {found.jobs_whole:,.0f} with start-up,"
-            f" {found.enqueue:,.0f} enqueue/s, {found.enqueue_many:,.0f} enqueue_many/s, {found.peak_mb:.0f} MB at most"
+            f"{name}, SQLite, {JOBS} jobs: {found.jobs_steady:,.0f} jobs/s steady,"
+            f" {found.jobs_whole:,.0f} with start-up, {found.enqueue:,.0f} enqueue/s,"
+            f" {found.enqueue_many:,.0f} enqueue_many/s, {found.peak_mb:.0f} MB at most"
         )
 
 
