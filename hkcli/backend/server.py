@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import certifi
 import uvicorn
@@ -24,6 +25,7 @@ from hkcli.backend import accounts, builds, desired, guard, routes, stack
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.either import EitherServer
 from hkcli.backend.endpoint import json_response, refuse
 from hkcli.backend.engines import members
 from hkcli.backend.engines.local import LocalEngine
@@ -109,15 +111,22 @@ async def went_wrong(request: Request, error: Exception) -> Response:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers, and with an event when it is ready."""
+    """Uvicorn without its own signal handlers, with TLS on the same port, and with an event when it is ready."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self.servers = [EitherServer(each, self._protocol, self._tls) for each in sockets or []]  # type: ignore[misc]
         self.ready.set()
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(config=self.config, server_state=self.server_state, app_state={})
+        return protocol
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -149,7 +158,8 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
     )
     authority = Authority(home.authority)
     write_private(authority.ca_path.with_name("bundle.pem"), trusted(authority.ca_pem))
-    rendezvous = Rendezvous(authority.ssl_context(), host=settings.host)
+    tls = authority.ssl_context()
+    rendezvous = Rendezvous(tls, host=settings.host)
     await rendezvous.start()
 
     def wanted() -> list[DynoSpec]:
@@ -180,7 +190,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         lifespan="off",
         timeout_graceful_shutdown=CLOSE_STREAMS_S,
     )
-    server = Server(config)
+    server = Server(config, tls)
     reconciling = asyncio.create_task(supervisor.run())
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     interrupt_on_signals(server, home.engine_id())
