@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import certifi
 import uvicorn
@@ -37,6 +38,9 @@ from hkcli.backend.one_offs import Patience
 from hkcli.backend.platform import Platform, Seal
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
+from hkcli.backend.router.exchange import Routing
+from hkcli.backend.router.front import Front
+from hkcli.backend.router.sites import Sites
 from hkcli.backend.schemas import Urls, timestamp
 from hkcli.backend.store import Store
 from hkcli.backend.supervisor import Supervisor
@@ -178,13 +182,15 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         logplex=logplex,
         supervisor=supervisor,
         repositories=repositories,
-        builds=Builds(home, works, repositories),
+        builds=Builds(home, works, repositories, urls),
         urls=urls,
         seal=Seal(home.secret()),
         ca_pem=authority.ca_pem,
     )
+    routing = Routing(Sites(store, supervisor.dynos), logplex, port)
     config = uvicorn.Config(
         web_app(platform, frozenset({settings.host})),
+        http=cast(type[asyncio.Protocol], partial(Front, routing)),
         log_level="warning",
         access_log=False,
         lifespan="off",
