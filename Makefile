@@ -8,13 +8,18 @@ WORKERS ?= auto
 quickstart: $(VENV)/.installed   ## Watch the Delayed Job quick start happen, for real
 	@$(BIN)/heroku quickstart
 
-setup: $(VENV)/.installed        ## Create the virtual environment with everything in it
+setup: $(VENV)/.tools            ## Create the virtual environment with everything in it
 
 $(VENV)/.installed: setup.cfg pyproject.toml
-	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "hkcli needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend]'
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	@echo "Installing the tools for tests into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend,dev]'
 	@touch $@
 

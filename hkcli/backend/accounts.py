@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import re
 import secrets
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from hkcli.backend.errors import InvalidParams, NotFound, Unauthorized
@@ -64,6 +65,14 @@ def log_in(session: Session, email: str, password: str) -> User:
     return user
 
 
+def find_user(session: Session, identity: str) -> User:
+    """A user by email or id. Raises InvalidParams."""
+    found = session.scalars(select(User).where(or_(User.email == identity, User.id == identity))).one_or_none()
+    if found is None:
+        raise InvalidParams(f"This backend has no user {identity}. Add them: heroku backend:users:add {identity}")
+    return found
+
+
 def create_user(session: Session, email: str, password: str) -> User:
     if not EMAIL.fullmatch(email):
         raise InvalidParams(f"{email!r} is not an email address.")
@@ -79,19 +88,37 @@ def authorize(
     session: Session, user: User, description: str, *, scope: list[str] | None = None, expires_in_s: int | None = None
 ) -> tuple[Authorization, str]:
     """A new authorization and its token, which is not to be had again."""
-    token = f"HRKU-{secrets.token_urlsafe(36)}"
+    token = new_token()
     authorization = Authorization(
         user=user,
         user_id=user.id,
         description=description,
         scope=scope or ["global"],
         token_hash=hash_token(token),
-        token_hint=f"{token[:9]}{REDACTED}{token[-4:]}",
+        token_hint=hint(token),
         expires_at=now() + timedelta(seconds=expires_in_s) if expires_in_s else None,
     )
     session.add(authorization)
     session.flush()
     return authorization, token
+
+
+def regenerate(session: Session, authorization: Authorization) -> str:
+    """A new token in place of the old one, which is good no longer."""
+    token = new_token()
+    authorization.token_id = str(uuid.uuid4())
+    authorization.token_hash, authorization.token_hint = hash_token(token), hint(token)
+    session.flush()
+    return token
+
+
+def new_token() -> str:
+    return f"HRKU-{secrets.token_urlsafe(36)}"
+
+
+def hint(token: str) -> str:
+    """What lists show of a token: enough to tell it from others, as the official CLI does at logout."""
+    return f"{token[:9]}{REDACTED}{token[-4:]}"
 
 
 def authorizations(session: Session, user: User) -> list[Authorization]:

@@ -1,12 +1,14 @@
 """Apps: made, found, renamed, destroyed."""
 
-from sqlalchemy import or_, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from hkcli.backend import catalog, names, releases
 from hkcli.backend.errors import Forbidden, InvalidParams, NotFound
 from hkcli.backend.home import Home
-from hkcli.backend.store import App, Build, Slug, User
+from hkcli.backend.store import App, Build, Collaborator, Slug, User
 from hkcli.backend.work import Work
 
 
@@ -37,17 +39,33 @@ def unused_name(session: Session, wanted: str | None) -> str:
 
 
 def find(session: Session, user: User, identity: str) -> App:
-    """The app of this name or id. Raises NotFound, or Forbidden when it is somebody else's."""
+    """The app of this name or id. Raises NotFound, or Forbidden when it is neither the user's nor shared with them."""
     app = session.scalars(select(App).where(or_(App.name == identity, App.id == identity))).one_or_none()
     if app is None:
         raise NotFound("Couldn't find that app.", "app")
-    if app.owner_id != user.id:
+    if app.owner_id != user.id and app.id not in set(session.scalars(_shared_with(user))):
         raise Forbidden(f"You do not have access to the app {app.name}.")
     return app
 
 
+def check_owner(app: App, user: User) -> None:
+    """Raises Forbidden."""
+    if app.owner_id != user.id:
+        raise Forbidden(f"Only the owner of {app.name}, {app.owner.email}, may do that.")
+
+
 def accessible(session: Session, user: User) -> list[App]:
-    return list(session.scalars(select(App).where(App.owner_id == user.id)))
+    """Apps that the user owns or works on."""
+    return list(session.scalars(select(App).where(visible_to(user))))
+
+
+def visible_to(user: User) -> ColumnElement[bool]:
+    """The condition on App of being the user's own or shared with them."""
+    return or_(App.owner_id == user.id, App.id.in_(_shared_with(user)))
+
+
+def _shared_with(user: User) -> Select[Any]:
+    return select(Collaborator.app_id).where(Collaborator.user_id == user.id)
 
 
 def rename(work: Work, app: App, name: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hkcli.backend import releases
+from hkcli.backend import features, releases
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.home import Home
 from hkcli.backend.store import App, Formation, Release, Slug
@@ -37,7 +37,7 @@ def spec(app: App, release: Release, name: str, line: str, home: Home, *, size: 
         release_id=release.id,
         release_version=release.version,
         slug=home.slug(release.slug.id),
-        env=dict(release.config),
+        env={**dict(features.environment(app, release)), **release.config},
         size=size,
     )
 

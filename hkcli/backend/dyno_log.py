@@ -34,7 +34,7 @@ class DynoLog:
         self._logplex.write(self._spec.app_id, "heroku", self._spec.name, text)
 
     def starting(self) -> None:
-        self.event(f"Starting process with command `{self._spec.command}`")
+        self.event(f"Starting process with command `{self._spec.shown_command}`")
 
     def exited(self, status: int) -> None:
         self.event(f"Process exited with status {status}")
@@ -46,7 +46,7 @@ class DynoLog:
         self.event(f"Error R99 (Platform error) -> Failed to launch the dyno: {reason}")
 
     def one_off_requested(self, user: str) -> None:
-        text = f"Starting process with command `{self._spec.command}` by user {user}"
+        text = f"Starting process with command `{self._spec.shown_command}` by user {user}"
         self._logplex.write(self._spec.app_id, "app", "api", text)
 
     def output(self, lines: bytes) -> None:

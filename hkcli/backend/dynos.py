@@ -1,10 +1,14 @@
 """The values that say what should run and what does run; shared by the control plane and the supervisor."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+
+EXIT_MARKER = re.compile(r'\s*;\s*echo "\uFFFF heroku-command-exit-status: \$\?"$')
+"""What `heroku run --exit-code` appends to a command."""
 
 
 class DynoState(StrEnum):
@@ -37,6 +41,11 @@ class DynoSpec:
     @property
     def type(self) -> str:
         return self.name.partition(".")[0]
+
+    @property
+    def shown_command(self) -> str:
+        """The command as people typed it: without what clients append to learn the exit status."""
+        return EXIT_MARKER.sub("", self.command)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hkcli.backend import accounts, apps, ranges
-from hkcli.backend.errors import BadRequest, NotAcceptable, PlatformError, Unauthorized
+from hkcli.backend.errors import BadRequest, Forbidden, NotAcceptable, PlatformError, Unauthorized
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import App, User
 from hkcli.backend.work import Work
@@ -57,6 +57,25 @@ class Call:
             value = value.get("name") or value.get("id")
         if value is not None and not isinstance(value, str):
             raise BadRequest(f"{key} must be a string.")
+        return value
+
+    def items(self, key: str) -> list[dict[str, Any]]:
+        """A list of objects in the body. Raises BadRequest."""
+        value = self.body.get(key)
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise BadRequest(f"{key} must be a list of objects.")
+        return value
+
+    def own_account(self) -> None:
+        """Check that the user in the path is the one who asks. Raises Forbidden."""
+        if self.path("user") not in ("~", self.user.id, self.user.email):
+            raise Forbidden("You do not have access to that account.")
+
+    def flag(self, key: str) -> bool | None:
+        """A boolean of the body, None when it is absent. Raises BadRequest."""
+        value = self.body.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise BadRequest(f"{key} must be true or false.")
         return value
 
     def required(self, key: str) -> str:

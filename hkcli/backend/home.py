@@ -114,15 +114,14 @@ class Home:
             if path.name not in kept:
                 remove(path)
 
-    def lock(self) -> int:
-        """Claim the directory for this process until it ends, however it ends. Raises HomeInUse."""
+    def lock(self) -> None:
+        """Claim the directory until this process ends, however it ends: nothing else lets go. Raises HomeInUse."""
         descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             raise HomeInUse(str(self.root)) from None
-        return descriptor
 
     def secret(self) -> bytes:
         """32 bytes that never leave the directory; made at the first call."""

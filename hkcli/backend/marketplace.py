@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hkcli.backend import formation, names, providers, releases
+from hkcli.backend import apps, formation, names, providers, releases
 from hkcli.backend.addons.provider import Service
 from hkcli.backend.errors import ConfirmationRequired, InvalidParams, NotFound
 from hkcli.backend.store import Addon, App, Attachment, User
@@ -115,6 +115,26 @@ def change_plan(work: Work, addon: Addon, wanted: str) -> None:
     work.reconcile()
 
 
+def set_config(work: Work, addon: Addon, changes: list[dict[str, Any]]) -> None:
+    """What the provider gives: `{"name", "value"}` each, a null value removes. A release for every app attached."""
+    config = dict(addon.config)
+    for each in changes:
+        name, value = names.check_config_var(str(each.get("name") or "")), each.get("value")
+        if not isinstance(value, str | None):
+            raise InvalidParams(f"Config var {name} must be a string.")
+        config.pop(name, None)
+        if value is not None:
+            config[name] = value
+    if config == addon.config:
+        return
+    bound = [(each, set(each.config_vars)) for each in attachments(work.session, addon)]
+    addon.config = config
+    for attachment, old in bound:
+        app, given = attachment.app, {f"{attachment.name}_{key}": value for key, value in config.items()}
+        app.config = {**{key: value for key, value in app.config.items() if key not in old}, **given}
+        releases.create(work, app, f"Update {attachment.name} by {addon.service}")
+
+
 def rename(work: Work, addon: Addon, name: str) -> None:
     if name != addon.name:
         addon.name = _free_addon_name(work.session, providers.service(addon.service), name)
@@ -145,7 +165,7 @@ def of_app(session: Session, app: App) -> list[Addon]:
 
 
 def of_user(session: Session, user: User) -> list[Addon]:
-    return list(session.scalars(select(Addon).join(App).where(App.owner_id == user.id)))
+    return list(session.scalars(select(Addon).join(App).where(apps.visible_to(user))))
 
 
 def attachments_of_app(session: Session, app: App) -> list[Attachment]:
@@ -153,9 +173,7 @@ def attachments_of_app(session: Session, app: App) -> list[Attachment]:
 
 
 def attachments_of_user(session: Session, user: User) -> list[Attachment]:
-    return list(
-        session.scalars(select(Attachment).join(App, Attachment.app_id == App.id).where(App.owner_id == user.id))
-    )
+    return list(session.scalars(select(Attachment).join(App, Attachment.app_id == App.id).where(apps.visible_to(user))))
 
 
 def resolve(session: Session, user: User, identity: str, *, app: App | None, service: str | None = None) -> list[Addon]:

@@ -25,10 +25,16 @@ COALESCE_BYTES = 64 * 1024
 LAST_OUTPUT_S = 600.0
 """How long a client may take to read what a process that has ended had printed."""
 LEFTOVER_GRACE_S = 5.0
+TIME_TO_LIVE_S = 24 * 3600.0
+"""No one-off lives longer, as on Heroku."""
 
 END_OF_INPUT = b"\x04"
 END_OF_INPUT_QUIET_S = 0.2
 """Without a terminal, Ctrl-D means the end of stdin if nothing follows it for so long; else it is data."""
+
+EARLY_S = 1.0
+"""A Ctrl-D so soon after the start was not typed: the client's stdin has ended."""
+TERMINAL_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class OneOff:
         *,
         ticket: Ticket | None,
         terminal: Terminal | None,
+        time_to_live_s: float,
         patience: Patience,
         now: Callable[[], datetime],
     ) -> None:
@@ -59,6 +66,7 @@ class OneOff:
         self._log = log
         self._ticket = ticket
         self._terminal = terminal
+        self._time_to_live_s = time_to_live_s
         self._patience = patience
         self._now = now
         self._stop = asyncio.Event()
@@ -92,9 +100,13 @@ class OneOff:
     async def _run_attached(self, ticket: Ticket) -> int:
         self._log.event(dyno_log.AWAITING_CLIENT)
         preparing = asyncio.create_task(self._engine.prepare(self.dyno.spec, self.dyno.id))
-        connection = await self._client(ticket)
+        connection = None
+        try:
+            connection = await self._client(ticket)
+        finally:
+            if connection is None:
+                await self._discard(preparing)
         if connection is None:
-            await self._discard(preparing)
             if not self._stop.is_set():
                 self._log.event(dyno_log.ATTACH_ERROR)
             return ATTACH_ERROR_STATUS
@@ -152,16 +164,16 @@ class OneOff:
             await process.close()
 
     async def _until_end(self, process: Process, *, client_gone: "asyncio.Task[None] | None") -> None:
-        """Until every process has ended, of itself, stopped by a user, or hung up by the loss of the client."""
+        """Until every process has ended: of itself, stopped by a user or by its age, or hung up with its client."""
         waits = [client_gone] if client_gone else []
-        await first_of(process.wait(), self._stop.wait(), *waits)
+        await first_of(process.wait(), self._stop.wait(), *waits, timeout_s=self._time_to_live_s)
         if process.has_exited:
             if not await process.gone(within_s=0):
                 await process.stop(grace_s=LEFTOVER_GRACE_S)
-        elif self._stop.is_set():
-            await stop(process, self._log, grace_s=self._patience.stop_s)
-        else:
+        elif client_gone and client_gone.done() and not self._stop.is_set():
             await hang_up(process, self._log, within_s=self._patience.hang_up_s)
+        else:
+            await stop(process, self._log, grace_s=self._patience.stop_s)
         await process.kill()
 
 
@@ -189,6 +201,34 @@ async def hang_up(process: Process, log: DynoLog, *, within_s: float) -> None:
 
 async def feed(connection: Connection, process: Process) -> None:
     """Pass the client's bytes to stdin until the client is gone."""
+    if not process.is_terminal:
+        return await feed_pipe(connection, process)
+    early_until = asyncio.get_running_loop().time() + EARLY_S
+    repeating = None
+    try:
+        while data := await connection.read():
+            await process.write(data)
+            is_early = asyncio.get_running_loop().time() < early_until
+            if data.endswith(END_OF_INPUT) and is_early and not repeating:
+                repeating = asyncio.create_task(repeat_end_of_input(process))
+    finally:
+        if repeating:
+            await finish(repeating, within_s=0)
+
+
+async def repeat_end_of_input(process: Process) -> None:
+    """Ctrl-D again whenever a program leaves canonical mode: what an earlier one meant is lost in that moment.
+
+    A client whose stdin has ended sends one Ctrl-D at the start, long before a shell or console takes its terminal."""
+    read_lines = True
+    while not process.has_exited:
+        before, read_lines = read_lines, process.reads_lines()
+        if before and not read_lines:
+            await process.write(END_OF_INPUT)
+        await asyncio.sleep(TERMINAL_POLL_S)
+
+
+async def feed_pipe(connection: Connection, process: Process) -> None:
     may_be_end = False
     while True:
         try:
@@ -202,7 +242,7 @@ async def feed(connection: Connection, process: Process) -> None:
             return
         if may_be_end:
             data = END_OF_INPUT + data
-        may_be_end = not process.is_terminal and data.endswith(END_OF_INPUT)
+        may_be_end = data.endswith(END_OF_INPUT)
         await process.write(data[:-1] if may_be_end else data)
 
 

@@ -5,65 +5,53 @@ import secrets
 import ssl
 from dataclasses import dataclass, field
 
+from hkcli.backend.tls_stream import TLSStream
+
 GREETING = b"rendezvous\r\n"
 HOLD_S = 0.1
 """Between the greeting and the first output: the official CLI drops whatever comes with the greeting."""
+SECRET_BYTES = 32
+SECRET_LENGTH = len(secrets.token_urlsafe(SECRET_BYTES))
 SECRET_WAIT_S = 10.0
 EXIT_MARK = "\uffff".encode()
 """Begins the line in which the remote shell tells its exit status."""
 RECORD_BYTES = 16 * 1024
 """One TLS record. The official CLI finds the exit marker only if it is not cut by the end of one."""
-BACKLOG_BYTES = 64 * 1024
 CLOSE_S = 5.0
 
 
 class Connection:
     """An attached client: raw bytes both ways."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, greeting: "Greeting") -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, stream: TLSStream, greeting: "Greeting") -> None:
+        self._stream = stream
         self._greeting = greeting
         self._greeted_at = 0.0
         self.closed = asyncio.Event()
 
     async def greet(self) -> None:
-        self._writer.write(GREETING)
-        await self._writer.drain()
+        await self._stream.write(GREETING)
         self._greeted_at = asyncio.get_running_loop().time()
 
     async def read(self) -> bytes:
         """What the client sent; empty when it is gone."""
-        while True:
-            try:
-                data = self._greeting.take_early() or await self._reader.read(BACKLOG_BYTES)
-            except (OSError, ssl.SSLError):
-                return b""
-            if not data:
-                return b""
+        while data := self._greeting.take_early() or await self._stream.read():
             if data := self._greeting.without_line_end(data):
                 return data
+        return b""
 
     async def send(self, output: bytes) -> bool:
         """Write it, in records that end with a line where they can, as fast as the client takes it; False if gone."""
         rest = self._greeted_at + HOLD_S - asyncio.get_running_loop().time()
         await asyncio.sleep(max(rest, 0))
-        try:
-            for record in records(output):
-                self._writer.write(record)
-                await self._writer.drain()
-        except (OSError, ssl.SSLError):
-            return False
-        return not self._writer.is_closing()
+        for record in records(output):
+            if not await self._stream.write(record):
+                return False
+        return True
 
     async def close(self) -> None:
         """In order: everything sent, close_notify, then the socket. Never longer than CLOSE_S."""
-        self._writer.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._writer.wait_closed()
-        except (OSError, ssl.SSLError, TimeoutError):
-            self._writer.transport.abort()
+        await self._stream.close(within_s=CLOSE_S)
         self.closed.set()
 
 
@@ -119,6 +107,13 @@ class Ticket:
         finally:
             self.cancel()
 
+    def hand_over(self, connection: Connection) -> bool:
+        """Give the client to who waits for it; False if nobody does any more."""
+        if self._connection.done():
+            return False
+        self._connection.set_result(connection)
+        return True
+
     def cancel(self) -> None:
         self._rendezvous.tickets.discard(self)
 
@@ -135,15 +130,8 @@ class Rendezvous:
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(
-            self._serve,
-            self._host,
-            self.port,
-            ssl=self._context,
-            limit=BACKLOG_BYTES,
-            ssl_handshake_timeout=SECRET_WAIT_S,
-            ssl_shutdown_timeout=CLOSE_S,
-        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: TLSStream(self._context, self._accept), self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -155,42 +143,41 @@ class Rendezvous:
         await asyncio.gather(*self._clients, return_exceptions=True)
 
     def open(self) -> Ticket:
-        secret = secrets.token_urlsafe(32)
+        secret = secrets.token_urlsafe(SECRET_BYTES)
         host = f"[{self._public_host}]" if ":" in self._public_host else self._public_host
         ticket = Ticket(secret, f"rendezvous://{host}:{self.port}/{secret}", self)
         self.tickets.add(ticket)
         return ticket
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Runs as long as the client is connected: the stream's life is bound to this task's."""
-        task = asyncio.current_task()
-        assert task
-        self._clients.add(task)
-        try:
-            connection = await self._admit(reader, writer)
-            if connection:
-                await connection.closed.wait()
-        except (OSError, ssl.SSLError, TimeoutError):
-            pass
-        finally:
-            self._clients.discard(task)
-            writer.close()
+    def _accept(self, stream: TLSStream) -> None:
+        client = asyncio.get_running_loop().create_task(self._serve(stream))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
 
-    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
-        greeting = Greeting(length=len(secrets.token_urlsafe(32)))
-        async with asyncio.timeout(SECRET_WAIT_S):
-            while (secret := greeting.feed(await reader.read(1024))) is None:
-                if reader.at_eof():
-                    return None
-        ticket = self._redeem(secret)
+    async def _serve(self, stream: TLSStream) -> None:
+        """As long as the client is connected."""
+        try:
+            if connection := await self._admit(stream):
+                await connection.closed.wait()
+        finally:
+            await stream.close(within_s=0)
+
+    async def _admit(self, stream: TLSStream) -> Connection | None:
+        """Let a client in that has a ticket's secret; how long it may take to say so is bounded, and how much."""
+        greeting = Greeting(SECRET_LENGTH)
+        try:
+            async with asyncio.timeout(SECRET_WAIT_S):
+                secret = None
+                while secret is None and (data := await stream.read()):
+                    secret = greeting.feed(data)
+        except TimeoutError:
+            return None
+        ticket = self._redeem(secret) if secret else None
         if not ticket:
             return None
-        connection = Connection(reader, writer, greeting)
+        connection = Connection(stream, greeting)
         await connection.greet()
-        if ticket._connection.done():
-            return None
-        ticket._connection.set_result(connection)
-        return connection
+        return connection if ticket.hand_over(connection) else None
 
     def _redeem(self, secret: bytes) -> Ticket | None:
         for ticket in self.tickets:

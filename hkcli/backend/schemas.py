@@ -142,7 +142,7 @@ def dyno(record: Dyno) -> JSON:
     return {
         "app": {"id": spec.app_id, "name": spec.app_name},
         "attach_url": record.attach_url,
-        "command": spec.command,
+        "command": spec.shown_command,
         **dates(record),
         "id": record.id,
         "name": spec.name,

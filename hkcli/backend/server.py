@@ -25,6 +25,7 @@ from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.endpoint import json_response, refuse
+from hkcli.backend.engines import members
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.errors import NotFound, PlatformError
 from hkcli.backend.guard import Guard
@@ -127,8 +128,7 @@ async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; a second one does not wait for dynos to end. Raises HomeInUse, PortInUse."""
     home = settings.home
     async with AsyncExitStack() as life:
-        lock = home.lock()
-        life.callback(os.close, lock)
+        home.lock()
         listener = listen(settings.host, settings.port)
         life.callback(listener.close)
         store = Store(settings.store_url or f"sqlite:///{home.store}")
@@ -183,7 +183,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
     server = Server(config)
     reconciling = asyncio.create_task(supervisor.run())
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    interrupt_on_signals(server, [reconciling])
+    interrupt_on_signals(server, home.engine_id())
     try:
         await server.ready.wait()
         announce(home, urls, port)
@@ -222,13 +222,13 @@ def announce(home: Home, urls: Urls, port: int) -> None:
     )
 
 
-def interrupt_on_signals(server: Server, tasks: list[asyncio.Task[None]]) -> None:
-    """The first SIGTERM or SIGINT ends in order; the second cuts it short."""
+def interrupt_on_signals(server: Server, engine_id: str) -> None:
+    """The first SIGTERM or SIGINT ends in order; the second cuts it short, with no dyno left all the same."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         if server.should_exit:
-            server.force_exit = True
+            members.end_engine(engine_id, grace_s=0)
             os._exit(1)
         server.should_exit = True
 

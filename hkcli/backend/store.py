@@ -99,6 +99,9 @@ class App(Record):
     """Config vars, add-ons' own included. Replaced whole at each change: JSON is not tracked in place."""
     released_at: Mapped[datetime | None] = mapped_column(default=None)
     owner: Mapped[User] = relationship(lazy="joined")
+    features: Mapped[list["Feature"]] = relationship(
+        lazy="selectin", cascade="all, delete-orphan", passive_deletes=True
+    )
 
 
 class Slug(Record):
@@ -170,6 +173,104 @@ class Attachment(Record):
     @property
     def config_vars(self) -> list[str]:
         return sorted(f"{self.name}_{key}" for key in self.addon.config)
+
+
+class Collaborator(Record):
+    """A user besides the owner who may work on an app."""
+
+    __tablename__ = "collaborators"
+    __table_args__ = (UniqueConstraint("app_id", "user_id"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class Transfer(Record):
+    """An app offered to another user."""
+
+    __tablename__ = "transfers"
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    recipient_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    app: Mapped[App] = relationship(lazy="joined")
+    owner: Mapped[User] = relationship(lazy="joined", foreign_keys=[owner_id])
+    recipient: Mapped[User] = relationship(lazy="joined", foreign_keys=[recipient_id])
+
+
+class Domain(Record):
+    """A host name of one's own; an app's `NAME.localhost` needs no row."""
+
+    __tablename__ = "domains"
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    hostname: Mapped[str] = mapped_column(String(253), unique=True)
+
+
+class LogDrain(Record):
+    __tablename__ = "log_drains"
+    __table_args__ = (UniqueConstraint("app_id", "url"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    token: Mapped[str] = mapped_column(String(40), unique=True, default=lambda: f"d.{uuid.uuid4()}")
+
+
+class Key(Record):
+    """An SSH public key of an account."""
+
+    __tablename__ = "keys"
+    __table_args__ = (UniqueConstraint("user_id", "fingerprint"),)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    public_key: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(47))
+    comment: Mapped[str] = mapped_column(String(255))
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class Feature(Record):
+    """A feature that an app has switched on."""
+
+    __tablename__ = "features"
+    __table_args__ = (UniqueConstraint("app_id", "name"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+
+
+class Installation(Record):
+    """A buildpack that an app is to be built with, at its place in the order, from 0."""
+
+    __tablename__ = "buildpack_installations"
+    __table_args__ = (UniqueConstraint("app_id", "ordinal"),)
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
+    ordinal: Mapped[int]
+    buildpack: Mapped[str] = mapped_column(String(2000))
+    """A URL, or a name such as `heroku/ruby`."""
+
+
+class Pipeline(Record):
+    __tablename__ = "pipelines"
+    name: Mapped[str] = mapped_column(String(30), unique=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+
+
+class Coupling(Record):
+    """An app's place in a pipeline; it has at most one."""
+
+    __tablename__ = "pipeline_couplings"
+    app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), unique=True)
+    pipeline_id: Mapped[str] = mapped_column(ForeignKey("pipelines.id", ondelete="CASCADE"), index=True)
+    stage: Mapped[str] = mapped_column(String(16))
+    app: Mapped[App] = relationship(lazy="joined")
+    pipeline: Mapped[Pipeline] = relationship(lazy="joined")
+
+
+class Promotion(Record):
+    """What one app runs, released by others of its pipeline. `targets`: app id to the id of the release made."""
+
+    __tablename__ = "pipeline_promotions"
+    pipeline_id: Mapped[str] = mapped_column(ForeignKey("pipelines.id", ondelete="CASCADE"), index=True)
+    source_app_id: Mapped[str] = mapped_column(String(36))
+    source_release_id: Mapped[str] = mapped_column(String(36))
+    targets: Mapped[dict[str, str]]
 
 
 class Store:

@@ -1,6 +1,7 @@
 """Makes what runs equal to what should run, and keeps it so."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
@@ -15,7 +16,7 @@ from hkcli.backend.engines.local import LocalEngine, Terminal
 from hkcli.backend.engines.process import Process
 from hkcli.backend.engines.unpack import SlugError
 from hkcli.backend.logplex import Logplex
-from hkcli.backend.one_offs import LEFTOVER_GRACE_S, OneOff, Patience, finish, first_of, stop
+from hkcli.backend.one_offs import LEFTOVER_GRACE_S, TIME_TO_LIVE_S, OneOff, Patience, finish, first_of, stop
 from hkcli.backend.plan import (
     Actual,
     Drop,
@@ -120,10 +121,18 @@ class Supervisor:
         dynos = self.restart(app_id, target)
         return dynos if target else dynos + self._stop_one_offs(app_id, None)
 
-    def run_one_off(self, spec: DynoSpec, *, attach: bool, terminal: Terminal | None, user: str) -> Dyno:
+    def run_one_off(
+        self,
+        spec: DynoSpec,
+        *,
+        attach: bool,
+        terminal: Terminal | None,
+        user: str,
+        time_to_live_s: float = TIME_TO_LIVE_S,
+    ) -> Dyno:
         """Start a one-off; with `attach` it waits for the client that `attach_url` is given to.
 
-        Attached without a terminal, stdin and stdout are pipes."""
+        Attached without a terminal, stdin and stdout are pipes. After `time_to_live_s` it is stopped."""
         if self._closing:
             raise RuntimeError("the supervisor is shutting down")
         ticket = self._rendezvous.open() if attach else None
@@ -137,6 +146,7 @@ class Supervisor:
             told,
             ticket=ticket,
             terminal=terminal if attach else None,
+            time_to_live_s=time_to_live_s,
             patience=self._patience,
             now=self._now,
         )
@@ -301,12 +311,11 @@ def is_target(dyno: Dyno, app_id: str, target: str | None) -> bool:
 
 
 async def listens(port: int) -> None:
-    """Return when a connection to the port succeeds."""
+    """Return when a connection to the port succeeds, by either protocol: some servers bind only what `localhost` is."""
     while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(PORT_POLL_S)
-        else:
-            writer.close()
-            return
+        for host in ("127.0.0.1", "::1"):
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(host, port)
+                writer.close()
+                return
+        await asyncio.sleep(PORT_POLL_S)

@@ -30,14 +30,15 @@ def make_spec(slug: Path, command: str, *, name: str = "worker.1", version: int 
     return DynoSpec("app-1", "example-app", name, command, f"release-{version}", version, slug, env)
 
 
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def run(coroutine: Coroutine[Any, Any, Any], loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> Any:
     """Run a test's body in a loop of its own, never longer than the deadline."""
 
     async def bounded() -> Any:
         async with asyncio.timeout(DEADLINE_S):
             return await coroutine
 
-    return asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(bounded())
 
 
 async def until(fact: Callable[[], Any], within_s: float = 20.0) -> Any:

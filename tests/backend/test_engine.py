@@ -266,6 +266,33 @@ def test_the_config_vars_own_rubyopt_is_kept_and_a_path_with_spaces_works(tmp_pa
         assert (result.stdout, result.stderr) == ("railgun.1true", "")
 
 
+def test_a_process_that_cannot_be_watched_is_not_left_running(
+    engine: LocalEngine, slug: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(pid: int) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(os, "pidfd_open", refuse, raising=False)
+    descriptors = psutil.Process().num_fds()
+    with pytest.raises(MemoryError):
+        run(engine.start(make_spec(slug, "sleep 60"), "dyno", attached=True))
+    assert members({ENGINE_MARK: f"test-{tmp_path}"}) == [] and list((tmp_path / "dynos").iterdir()) == []
+    assert psutil.Process().num_fds() == descriptors
+
+
+def test_without_pidfd_the_end_of_a_process_is_seen_as_well(
+    engine: LocalEngine, slug: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+
+    async def body() -> int:
+        process = await engine.start(make_spec(slug, "exit 7"), "dyno")
+        await output_of(process)
+        return await process.wait()
+
+    assert run(body()) == 7
+
+
 def archive(path: Path, *members: tarfile.TarInfo) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for member in members:

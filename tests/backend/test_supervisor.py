@@ -13,7 +13,8 @@ import pytest
 from hkcli.backend.authority import Authority
 from hkcli.backend.dynos import Dyno, DynoSpec, DynoState
 from hkcli.backend.engines.local import LocalEngine, Terminal
-from hkcli.backend.logplex import Logplex
+from hkcli.backend.log_segments import SEGMENT_BYTES
+from hkcli.backend.logplex import LogFilter, Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.supervisor import Supervisor
@@ -164,7 +165,8 @@ def test_a_crashed_dyno_restarts_at_once_then_waits_longer_each_time(tmp_path: P
             assert dyno and dyno.state is DynoState.CRASHED and dyno.pid is None
             runtime.clock.ahead = timedelta(seconds=9)
             runtime.supervisor.wake()
-            await asyncio.sleep(0)
+            for _ in range(50):
+                await asyncio.sleep(0)
             assert len(runtime.lines()) == 9
             runtime.clock.ahead = timedelta(seconds=11)
             runtime.supervisor.wake()
@@ -359,6 +361,35 @@ def test_the_end_of_input_sent_with_the_secret_reaches_the_process(
     run(body())
 
 
+@pytest.mark.parametrize("early", [b"\x04", b"echo $((6*7))\n\x04"], ids=["only the end", "a line and the end"])
+def test_the_end_of_input_is_kept_for_a_shell_that_takes_its_terminal_later(
+    tmp_path: Path, slug: Path, early: bytes
+) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            dyno = attached(runtime, slug, "sleep 0.2; bash --norc -i", Terminal())
+            client = await Client.attach(runtime, dyno, then=early)
+            status = runtime.supervisor.wait_for(dyno)
+            output = await client.output()
+            assert await status == 0 and b"exit" in output
+            assert early == b"\x04" or b"42\r" in output
+
+    run(body())
+
+
+def test_the_same_works_on_uvloop(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            dyno = attached(runtime, slug, "read -r word; echo got $word; exit 3", Terminal())
+            client = await Client.attach(runtime, dyno, then=b"tea\n")
+            status = runtime.supervisor.wait_for(dyno)
+            assert (await client.output()).endswith(b"got tea\r\n")
+            assert await status == 3
+            await client.writer.wait_closed()
+
+    run(body(), pytest.importorskip("uvloop").new_event_loop)
+
+
 def test_without_a_terminal_bytes_pass_unchanged_even_ctrl_d_inside(tmp_path: Path, slug: Path) -> None:
     async def body() -> None:
         async with running(tmp_path) as runtime:
@@ -443,6 +474,42 @@ def test_ctrl_c_reaches_the_process_through_its_terminal(tmp_path: Path, slug: P
             assert await status == 130
 
     run(body())
+
+
+def test_a_one_off_is_stopped_when_its_time_is_over(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            spec = make_spec(slug, "sleep 60", name="run.1234")
+            dyno = runtime.supervisor.run_one_off(
+                spec, attach=False, terminal=None, user="a@example.com", time_to_live_s=0.1
+            )
+            assert await runtime.supervisor.wait_for(dyno) == 143
+            assert "Stopping all processes with SIGTERM" in runtime.lines("run.1234")
+
+    run(body())
+
+
+def test_a_dyno_that_floods_its_output_hinders_nobody(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            runtime.want(make_spec(slug, "yes flood"))
+            await until(lambda: len(runtime.output()) >= 1000)
+            runtime.want(*runtime.desired, make_spec(slug, "printf 'caf\\xe9!'; exec sleep 60", name="clock.1"))
+            await runtime.up("clock.1")
+            async with asyncio.timeout(10):
+                async for piece in runtime.logplex.stream("app-1", filter=LogFilter(dyno="clock"), tail=True):
+                    if "app[clock.1]: caf\ufffd!\n".encode() in piece:
+                        break
+            runtime.want()
+            await until(lambda: "Process exited with status 143" in runtime.lines())
+            size = sum(file.stat().st_size for file in folder_of(runtime))
+            assert size < 3 * SEGMENT_BYTES
+
+    run(body())
+
+
+def folder_of(runtime: Runtime) -> list[Path]:
+    return list((runtime.logplex._directory / "app-1").iterdir())
 
 
 def test_a_user_can_stop_a_one_off(tmp_path: Path, slug: Path) -> None:

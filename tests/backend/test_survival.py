@@ -161,3 +161,4 @@ def test_a_second_signal_does_not_wait(backend: Backend, tmp_path: Path) -> None
     wait_for(lambda: not (backend.home / "backend.json").exists(), "the shutdown to begin")
     os.kill(backend.process.pid, signal.SIGTERM)
     assert backend.process.wait(10) != 0
+    wait_for(lambda: processes_of(backend.home) == [], "every dyno to be gone", 5)

@@ -51,7 +51,11 @@ class Measurement:
         )
 
 
-def measure(framing: Framing = Framing.PLAIN) -> Measurement:
+def measure() -> list[str]:
+    return [f"{framing.name.lower()}: {once(framing)}" for framing in Framing]
+
+
+def once(framing: Framing) -> Measurement:
     floor = bare_pipe()
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(through_the_platform(Path(folder), floor, framing))

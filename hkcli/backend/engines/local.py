@@ -5,6 +5,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -179,18 +180,25 @@ def spawn(
 def watch(
     popen: subprocess.Popen[bytes], copy: WorkingCopy, env: dict[str, str], output: int, input: int | None
 ) -> Process:
-    os.set_blocking(output, False)
-    if input is not None:
-        os.set_blocking(input, False)
-    return Process(
-        popen,
-        dyno_id=copy.dyno_id,
-        marks={mark: env[mark] for mark in (ENGINE_MARK, DYNO_MARK)},
-        folder=copy.folder,
-        port=int(env["PORT"]),
-        output=output,
-        input=input,
-    )
+    """What was spawned as a Process; if that cannot be, nothing is left running, and the descriptors are closed."""
+    try:
+        for fd in (output, input):
+            if fd is not None:
+                os.set_blocking(fd, False)
+        return Process(
+            popen,
+            dyno_id=copy.dyno_id,
+            marks={mark: env[mark] for mark in (ENGINE_MARK, DYNO_MARK)},
+            folder=copy.folder,
+            port=int(env["PORT"]),
+            output=output,
+            input=input,
+        )
+    except BaseException:
+        os.killpg(popen.pid, signal.SIGKILL)
+        popen.wait()
+        close_all(*{output, input})
+        raise
 
 
 def grow_pipe(fd: int) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -90,6 +91,13 @@ class Process:
     @property
     def is_terminal(self) -> bool:
         return self._is_terminal
+
+    def reads_lines(self) -> bool:
+        """Whether the terminal is in canonical mode, where Ctrl-D is the end of input and not a character."""
+        try:
+            return bool(termios.tcgetattr(self._output)[3] & termios.ICANON)
+        except (termios.error, OSError):
+            return False
 
     async def wait(self) -> int:
         """Exit status of the main process as a shell shows it: 128 + N after signal N."""

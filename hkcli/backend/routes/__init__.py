@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute
 
 from hkcli.backend.routes import (
+    absent,
     account,
     addons,
     apps,
@@ -11,19 +12,28 @@ from hkcli.backend.routes import (
     authorizations,
     builds,
     catalog,
+    collaborators,
     config_vars,
+    domains,
+    drains,
     dynos,
+    features,
     formation,
     git,
+    installations,
+    keys,
     log_sessions,
+    pipelines,
     releases,
     services,
     slugs,
+    transfers,
 )
 
 
 def every() -> list[BaseRoute]:
     resources = (
+        absent,
         account,
         addons,
         apps,
@@ -32,13 +42,21 @@ def every() -> list[BaseRoute]:
         authorizations,
         builds,
         catalog,
+        collaborators,
         config_vars,
+        domains,
+        drains,
         dynos,
+        features,
         formation,
+        installations,
+        keys,
         log_sessions,
+        pipelines,
         releases,
         services,
         slugs,
+        transfers,
         git,
     )
     return [route for resource in resources for route in resource.ROUTES]

@@ -2,7 +2,7 @@
 
 from hkcli.backend import schemas
 from hkcli.backend.endpoint import Answer, Call, route
-from hkcli.backend.errors import Forbidden
+from hkcli.backend.errors import InvalidParams
 
 RATE_LIMIT = 4500
 
@@ -12,23 +12,59 @@ def info(call: Call) -> Answer:
 
 
 def info_by_user(call: Call) -> Answer:
-    if call.path("user") not in ("~", call.user.id, call.user.email):
-        raise Forbidden("You do not have access to that account.")
-    return schemas.account(call.user)
+    call.own_account()
+    return info(call)
+
+
+def update(call: Call) -> Answer:
+    """The name can be changed; the rest of an account is fixed here, and asking for what it is already is no error."""
+    current = schemas.account(call.user)
+    for key in ("allow_tracking", "beta", "country_of_residence"):
+        if key in call.body and call.body[key] != current[key]:
+            raise InvalidParams(f"{key} cannot be changed on this backend.")
+    if "name" in call.body:
+        call.user.name = call.text("name")
+    call.session.flush()
+    return info(call)
+
+
+def update_by_user(call: Call) -> Answer:
+    call.own_account()
+    return update(call)
+
+
+def delinquency(call: Call) -> Answer:
+    return {"scheduled_suspension_time": None, "scheduled_deletion_time": None}
+
+
+def sms_number(call: Call) -> Answer:
+    call.own_account()
+    return {"sms_number": None}
+
+
+PREFERENCES = (
+    "timezone default-organization dismissed-github-banner dismissed-getting-started dismissed-org-access-controls "
+    "dismissed-org-wizard-notification dismissed-pipelines-banner dismissed-pipelines-github-banner "
+    "dismissed-pipelines-github-banners dismissed-sms-banner"
+).split()
+
+
+def preferences(call: Call) -> Answer:
+    call.own_account()
+    return dict.fromkeys(PREFERENCES)
 
 
 def rate_limits(call: Call) -> Answer:
     return {"remaining": RATE_LIMIT}
 
 
-def nothing(call: Call) -> Answer:
-    return []
-
-
 ROUTES = [
     route("GET", "/account", info),
+    route("PATCH", "/account", update),
+    route("GET", "/account/delinquency", delinquency),
     route("GET", "/account/rate-limits", rate_limits),
     route("GET", "/users/{user}", info_by_user),
-    route("GET", "/teams", nothing),
-    route("GET", "/spaces", nothing),
+    route("PATCH", "/users/{user}", update_by_user),
+    route("GET", "/users/{user}/sms-number", sms_number),
+    route("GET", "/users/{user}/preferences", preferences),
 ]

@@ -28,6 +28,11 @@ def of_app(call: Call) -> Answer:
     return Collection([document(call, each) for each in marketplace.of_app(call.session, call.app())])
 
 
+def of_account(call: Call) -> Answer:
+    call.own_account()
+    return of_user(call)
+
+
 def of_user(call: Call) -> Answer:
     return Collection([document(call, each) for each in marketplace.of_user(call.session, call.user)])
 
@@ -57,6 +62,15 @@ def delete(call: Call) -> Answer:
     return {**answer, "state": "deprovisioned"}
 
 
+def config(call: Call) -> Answer:
+    return [{"name": name, "value": value} for name, value in sorted(found(call).config.items())]
+
+
+def update_config(call: Call) -> Answer:
+    marketplace.set_config(call.work, found(call), call.items("config"))
+    return config(call)
+
+
 def resolve(call: Call) -> Answer:
     prefix, separator, identity = call.required("addon").rpartition("::")
     app_name = prefix if separator else call.text("app")
@@ -69,10 +83,12 @@ ROUTES = [
     route("POST", "/apps/{app}/addons", create, status=201),
     route("GET", "/apps/{app}/addons", of_app),
     route("GET", "/addons", of_user),
-    route("GET", "/users/{user}/addons", of_user),
+    route("GET", "/users/{user}/addons", of_account),
     route("GET", "/apps/{app}/addons/{addon}", info),
     route("GET", "/addons/{addon}", info),
     route("PATCH", "/apps/{app}/addons/{addon}", update),
     route("DELETE", "/apps/{app}/addons/{addon}", delete),
+    route("GET", "/addons/{addon}/config", config),
+    route("PATCH", "/addons/{addon}/config", update_config),
     route("POST", "/actions/addons/resolve", resolve),
 ]

@@ -28,6 +28,20 @@ def every(call: Call) -> Answer:
     )
 
 
+def of_user(call: Call) -> Answer:
+    call.own_account()
+    return every(call)
+
+
+def filtered(call: Call) -> Answer:
+    """POST /filters/apps: those of the apps with these ids that the user can see."""
+    ids = call.mapping("in").get("id") or []
+    if not isinstance(ids, list):
+        raise BadRequest('in must be an object such as {"id": ["..."]}.')
+    visible = apps.accessible(call.session, call.user)
+    return [{**document(call, each), "joined": False, "locked": False} for each in visible if each.id in ids]
+
+
 def info(call: Call) -> Answer:
     return document(call, call.app())
 
@@ -35,10 +49,9 @@ def info(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     app = call.app()
     if name := call.text("name"):
+        apps.check_owner(app, call.user)
         apps.rename(call.work, app, name)
-    if (maintenance := call.body.get("maintenance")) is not None:
-        if not isinstance(maintenance, bool):
-            raise BadRequest("maintenance must be true or false.")
+    if (maintenance := call.flag("maintenance")) is not None:
         app.maintenance = maintenance
     if stack := call.text("build_stack"):
         app.stack = catalog.stack(stack).name
@@ -47,6 +60,7 @@ def update(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     app = call.app()
+    apps.check_owner(app, call.user)
     answer = document(call, app)
     apps.destroy(call.work, call.platform.home, app)
     call.work.after(lambda: call.platform.logplex.forget(app.id))
@@ -56,7 +70,8 @@ def delete(call: Call) -> Answer:
 ROUTES = [
     route("POST", "/apps", create, status=201),
     route("GET", "/apps", every),
-    route("GET", "/users/{user}/apps", every),
+    route("GET", "/users/{user}/apps", of_user),
+    route("POST", "/filters/apps", filtered),
     route("GET", "/apps/{app}", info),
     route("PATCH", "/apps/{app}", update),
     route("DELETE", "/apps/{app}", delete),

@@ -61,6 +61,19 @@ def delete(call: Call) -> Answer:
     return schemas.authorization(record)
 
 
+def update(call: Call) -> Answer:
+    record = accounts.authorization(call.session, call.user, call.path("id"))
+    if description := call.text("description"):
+        record.description = description
+    call.session.flush()
+    return schemas.authorization(record)
+
+
+def regenerate(call: Call) -> Answer:
+    record = accounts.authorization(call.session, call.user, call.path("id"))
+    return schemas.authorization(record, accounts.regenerate(call.session, record))
+
+
 def no_session(call: Call) -> Answer:
     raise NotFound("Couldn't find that session.", "session")
 
@@ -69,6 +82,8 @@ ROUTES = [
     open_route("POST", "/oauth/authorizations", create),
     route("GET", "/oauth/authorizations", every),
     route("GET", "/oauth/authorizations/{id}", info),
+    route("PATCH", "/oauth/authorizations/{id}", update),
     route("DELETE", "/oauth/authorizations/{id}", delete),
+    route("POST", "/oauth/authorizations/{id}/actions/regenerate-tokens", regenerate, status=201),
     route("DELETE", "/oauth/sessions/{id}", no_session),
 ]

@@ -2,10 +2,10 @@
 
 from starlette.responses import FileResponse
 
-from hkcli.backend import builds, schemas
+from hkcli.backend import apps, builds, schemas
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.errors import NotFound
-from hkcli.backend.store import App, Build
+from hkcli.backend.store import Build
 
 
 def every(call: Call) -> Answer:
@@ -20,7 +20,7 @@ def info(call: Call) -> Answer:
 
 def output(call: Call) -> Answer:
     build = call.session.get(Build, call.path("id"))
-    if build is None or call.session.get_one(App, build.app_id).owner_id != call.user.id:
+    if build is None or build.app_id not in {each.id for each in apps.accessible(call.session, call.user)}:
         raise NotFound("Couldn't find that build.", "build")
     return FileResponse(call.platform.home.build_output(build.id), media_type="text/plain; charset=utf-8")
 

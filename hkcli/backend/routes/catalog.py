@@ -27,6 +27,27 @@ def stack(call: Call) -> Answer:
         raise NotFound("Couldn't find that stack.", "stack") from None
 
 
+def stacks_of_app(call: Call) -> Answer:
+    call.app()
+    return stacks(call)
+
+
+def sizes_of_app(call: Call) -> Answer:
+    call.app()
+    return sizes(call)
+
+
+def generations(call: Call) -> Answer:
+    return [{**schemas.fixed_ref("generation", "cedar"), **schemas.FIXED_DATES}]
+
+
+def generation(call: Call) -> Answer:
+    cedar = schemas.fixed_ref("generation", "cedar")
+    if call.path("id") not in cedar.values():
+        raise NotFound("Couldn't find that generation.", "generation")
+    return {**cedar, **schemas.FIXED_DATES}
+
+
 def sizes(call: Call) -> Answer:
     return Collection([schemas.dyno_size(each) for each in catalog.SIZES], ("id", "name"))
 
@@ -43,6 +64,10 @@ ROUTES = [
     route("GET", "/regions/{id}", region),
     route("GET", "/stacks", stacks),
     route("GET", "/stacks/{id}", stack),
+    route("GET", "/apps/{app}/available-stacks", stacks_of_app),
+    route("GET", "/apps/{app}/available-dyno-sizes", sizes_of_app),
+    route("GET", "/generations", generations),
+    route("GET", "/generations/{id}", generation),
     route("GET", "/dyno-sizes", sizes),
     route("GET", "/dyno-sizes/{id}", size),
 ]

@@ -1,0 +1,47 @@
+"""Log drains of an app."""
+
+from hkcli.backend import drains, schemas
+from hkcli.backend.endpoint import Answer, Call, Collection, route
+from hkcli.backend.store import App, LogDrain
+
+
+def document(record: LogDrain, app: App) -> schemas.JSON:
+    return {
+        "addon": None,
+        "app": schemas.ref(app),
+        **schemas.dates(record),
+        "id": record.id,
+        "token": record.token,
+        "url": record.url,
+    }
+
+
+def every(call: Call) -> Answer:
+    app = call.app()
+    return Collection([document(each, app) for each in drains.of_app(call.session, app)], ("id", "created_at"))
+
+
+def info(call: Call) -> Answer:
+    app = call.app()
+    return document(drains.find(call.session, app, call.path("drain")), app)
+
+
+def create(call: Call) -> Answer:
+    app = call.app()
+    return document(drains.add(call.work, app, call.required("url")), app)
+
+
+def delete(call: Call) -> Answer:
+    app = call.app()
+    record = drains.find(call.session, app, call.path("drain"))
+    drains.remove(call.work, app, record)
+    return document(record, app)
+
+
+ROUTES = [
+    route("GET", "/apps/{app}/log-drains", every),
+    route("POST", "/apps/{app}/log-drains", create, status=201),
+    route("GET", "/apps/{app}/log-drains/{drain:path}", info),
+    route("DELETE", "/apps/{app}/log-drains/{drain:path}", delete),
+]
+"""A drain may be named by its URL, whose escaped slashes have become slashes again."""

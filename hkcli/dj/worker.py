@@ -1,0 +1,353 @@
+"""The loop that works off jobs: lib/delayed/worker.rb of the gem, lib/delayed/worker.rb and job.rb of 2009.
+
+Which of the two it follows is in the queue's Era; where it follows neither is listed in DIFFERENCES.md.
+"""
+
+import os
+import re
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+
+from hkcli.dj.app_jobs import JobClasses
+from hkcli.dj.handlers import DeserializationError, Payload, load_job, tagged_name
+from hkcli.dj.interruption import Interrupted, Interruption, WorkerTimeout
+from hkcli.dj.queue import Job, Queue
+from hkcli.dj.settings import Settings
+
+BATCH = 100
+MAX_DATABASE_ERRORS = 10
+DEAD_LOCKS_EVERY_S = 30
+WORKER_NAME = re.compile(r"(?:.* )?host:(?P<host>\S+) pid:(?P<pid>\d+)\Z")
+
+
+class FatalBackendError(Exception):
+    """The database failed too often in a row; the platform is to start the worker anew."""
+
+    ruby_name = "Delayed::FatalBackendError"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a batch came to; `count` includes the failed ones."""
+
+    count: int = 0
+    failed: int = 0
+
+
+def write_line(text: str) -> None:
+    """To stdout at once: what a pipe holds back is not in the logs."""
+    sys.stdout.flush()
+    data = f"{text}\n".encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Worker:
+    """One process's worker. `start` returns when asked to stop, or when done if the settings say so."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        classes: JobClasses,
+        settings: Settings,
+        write: Callable[[str], None] = write_line,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self.queue = queue
+        self.era = queue.era
+        self.classes = classes
+        self.settings = settings
+        self.name = settings.worker_name
+        self._write = write
+        self._clock = clock
+        self._pid = os.getpid()
+        self._interruption = Interruption(settings.grace_s, on_stop=lambda: self.say("exiting"))
+        self._database_errors = 0
+        self._last_error = ""
+        self._dead_looked_at = float("-inf")
+
+    def start(self) -> None:
+        """Raises FatalBackendError."""
+        with self._interruption.handled():
+            self.say("start", worker=self.name)
+            try:
+                self._loop()
+            finally:
+                self._clear_own_locks()
+
+    def work_off(self, limit: int = BATCH) -> Done:
+        """Run up to that many jobs; fewer when nothing is left to do or the worker is to stop."""
+        count = failed = 0
+        while count < limit and not self._interruption.stopping:
+            job = self._reserve()
+            if job is None:
+                break
+            count += 1
+            failed += not self.run(job)
+        return Done(count, failed)
+
+    def run(self, job: Job) -> bool:
+        """Perform one locked job and write its outcome to its row; whether it succeeded."""
+        try:
+            payload = load_job(job.handler, self.classes)
+        except DeserializationError as error:
+            return self._unreadable(job, error)
+        except (Exception, SystemExit) as error:  # the app's own code, run to make the job, can raise anything
+            return self._failed(job, Payload(tagged_name(job.handler), None, lambda: None), error)
+        label = self.era.job_label(payload.name, job.id, job.queue)
+        self.say("running", job=label)
+        started = time.perf_counter()
+        try:
+            with self._interruption.limit(self._max_run_time_s(payload)):
+                self._perform(job, payload)
+        except Interrupted:
+            self._insist(lambda: self.queue.release(job))
+            self.say("released", job=label)
+            return False
+        except BaseException as error:  # as the gem: SystemExit and whatever else a job raises are its failure
+            self._leave_if_forked(1)
+            return self._failed(job, payload, error)
+        self._leave_if_forked(0)
+        self._insist(lambda: self.queue.succeed(job))
+        self.say("completed", job=label, seconds=time.perf_counter() - started)
+        return True
+
+    def say(self, line: str, **values: object) -> None:
+        """Write one of the era's lines."""
+        if self.settings.quiet:
+            return
+        try:
+            self._write(getattr(self.era.wording, line).format(**{"worker": self.name} | values))
+        except BrokenPipeError:  # nobody reads; end as if asked to, so that no job is lost
+            self._interruption.stop()
+
+    def _loop(self) -> None:
+        while not self._interruption.stopping:
+            self._free_dead_locks()
+            started = time.perf_counter()
+            done = self.work_off()
+            if done.count:
+                rate = done.count / max(time.perf_counter() - started, 1e-9)
+                self.say("stats", count=done.count, rate=rate, failed=done.failed)
+            elif self.settings.exit_on_complete:
+                self.say("no_more")
+                return
+            else:
+                self._interruption.sleep(self.settings.sleep_delay_s)
+
+    def _perform(self, job: Job, payload: Payload) -> None:
+        if not self.era.has_hooks:
+            payload.perform()
+            return
+        try:
+            payload.hook("before", job)
+            payload.perform()
+            payload.hook("success", job)
+        except Interrupted:
+            raise
+        except BaseException as error:
+            payload.hook("error", job, error)
+            raise
+        finally:
+            payload.hook("after", job)
+
+    def _failed(self, job: Job, payload: Payload, error: BaseException) -> bool:
+        """Due again later, or, after the last attempt, gone (or kept as failed)."""
+        now = self._clock()
+        label = self.era.job_label(payload.name, job.id, job.queue)
+        self._say_failed("failed", job, label, error)
+        if self.era.shows_exception and not self.settings.quiet:
+            self._write(error_text(error))
+        if not self.era.is_final(
+            job.attempts, self._option(payload, "max_attempts", int) or self.settings.max_attempts
+        ):
+            run_at = self._reschedule_at(job, payload, now)
+            self._insist(lambda: self.queue.retry(job, run_at, error_text(error), now))
+            return False
+        attempts = job.attempts + 1 if self.era.keeps_error_on_final else job.attempts
+        self.say("permanent", job=label, attempts=attempts)
+        self._call_failure_hook(job, payload)
+        destroy = self._option(payload, "destroy_failed_jobs", bool)
+        if self.settings.destroy_failed_jobs if destroy is None else destroy:
+            self._insist(lambda: self.queue.succeed(job))
+        else:
+            text = error_text(error) if self.era.keeps_error_on_final else None
+            self._insist(lambda: self.queue.fail(job, attempts, text, now))
+        return False
+
+    def _unreadable(self, job: Job, error: DeserializationError) -> bool:
+        """Trying again would not help: the row is kept as failed, with the reason, for somebody to look at."""
+        label = self.era.job_label(tagged_name(job.handler), job.id, job.queue)
+        self._say_failed("unreadable", job, label, error)
+        self._insist(lambda: self.queue.fail(job, job.attempts, str(error), self._clock()))
+        return False
+
+    def _say_failed(self, line: str, job: Job, label: str, error: BaseException) -> None:
+        self.say(
+            line,
+            job=label,
+            error_class=getattr(type(error), "ruby_name", type(error).__name__),
+            error=message_of(error),
+            prior=job.attempts,
+            attempts=job.attempts + 1,
+        )
+
+    def _call_failure_hook(self, job: Job, payload: Payload) -> None:
+        if not self.era.has_hooks:
+            return
+        try:
+            payload.hook("failure", job)
+        except Exception as error:
+            self._write(f"Error when running failure callback: {error}\n{error_text(error)}")
+
+    def _reschedule_at(self, job: Job, payload: Payload, now: datetime) -> datetime:
+        run_at = now + timedelta(seconds=self.era.retry_delay_s(job.attempts))
+        if not self.era.has_hooks or not callable(own := getattr(payload.target, "reschedule_at", None)):
+            return run_at
+        try:
+            chosen = own(now, job.attempts + 1)
+            return chosen.replace(tzinfo=chosen.tzinfo or UTC) if isinstance(chosen, datetime) else run_at
+        except Exception:
+            return run_at
+
+    def _max_run_time_s(self, payload: Payload) -> float:
+        """A job may lower the limit, never raise it."""
+        limit = self.settings.limits.max_run_time.total_seconds()
+        own = self._option(payload, "max_run_time", (int, float, timedelta))
+        if own is None:
+            return limit
+        return min(limit, own.total_seconds() if isinstance(own, timedelta) else own)
+
+    def _option(self, payload: Payload, name: str, types: Any) -> Any:
+        if not self.era.has_hooks or payload.target is None:
+            return None
+        try:
+            value = payload.option(name)
+        except Exception:
+            return None
+        return value if isinstance(value, types) else None
+
+    def _leave_if_forked(self, status: int) -> None:
+        """A job that forks comes back twice; only the worker itself may touch the row."""
+        if os.getpid() != self._pid:
+            os._exit(status)
+
+    def _reserve(self) -> Job | None:
+        """Raises FatalBackendError at the tenth database error in a row."""
+        try:
+            job = self.queue.reserve(self.name, self._clock(), self.settings.limits)
+        except sa.exc.SQLAlchemyError as error:
+            self._note_database_error(error)
+            return None
+        if self._database_errors:
+            self._database_errors, self._last_error = 0, ""
+            self.say("reserve_again")
+        return job
+
+    def _note_database_error(self, error: sa.exc.SQLAlchemyError) -> None:
+        message = database_message(error)
+        self._database_errors += 1
+        if message != self._last_error:
+            self.say("reserve_error", error=message)
+            self._last_error = message
+        if self._database_errors >= MAX_DATABASE_ERRORS:
+            raise FatalBackendError(message) from error
+
+    def _insist(self, write: Callable[[], object]) -> None:
+        """An outcome must reach its row, or the job would be done again: try through a restart of the database."""
+        for tries_left in reversed(range(MAX_DATABASE_ERRORS)):
+            try:
+                write()
+                return
+            except sa.exc.SQLAlchemyError as error:
+                if not tries_left:
+                    raise FatalBackendError(database_message(error)) from error
+                self.say("reserve_error", error=database_message(error))
+                time.sleep(min(self.settings.sleep_delay_s, 1))
+
+    def _clear_own_locks(self) -> None:
+        try:
+            self.queue.clear_locks(self.name)
+        except sa.exc.SQLAlchemyError as error:
+            print(f"Could not release the locks of {self.name}: {database_message(error)}", file=sys.stderr, flush=True)
+
+    def _free_dead_locks(self) -> None:
+        """Jobs of a worker that is known to be gone need not wait for their locks to grow old."""
+        if time.monotonic() - self._dead_looked_at < DEAD_LOCKS_EVERY_S:
+            return
+        self._dead_looked_at = time.monotonic()
+        try:
+            for other in self.queue.lockers():
+                if is_dead(other, self.name, self.queue.engine.url) and (count := self.queue.clear_locks(other)):
+                    self.say("freed", count=count, dead=other)
+        except sa.exc.SQLAlchemyError:
+            return  # reserving, which comes next, says what is wrong
+
+
+def is_dead(other: str, me: str, url: sa.URL) -> bool:
+    """Whether that worker's process is known not to exist: it ran on this machine, and its pid is free.
+
+    Dyno names do not tell a machine, but an SQLite file, or a PostgreSQL on the loopback, does.
+    """
+    theirs, mine = WORKER_NAME.match(other), WORKER_NAME.match(me)
+    if not theirs or not mine or other == me:
+        return False
+    local_database = url.get_backend_name() == "sqlite" or (url.host or "localhost") in (
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    )
+    dynos = theirs["host"].startswith("railgun.") and mine["host"].startswith("railgun.")
+    if theirs["host"] not in (mine["host"], socket.gethostname()) and not (dynos and local_database):
+        return False
+    try:
+        os.kill(int(theirs["pid"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def message_of(error: BaseException) -> str:
+    """Its text; like Ruby's, its class name when it has none."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return type(error).__name__
+
+
+def database_message(error: sa.exc.SQLAlchemyError) -> str:
+    """What the driver says, without the statement and the link SQLAlchemy adds."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def error_text(error: BaseException) -> str:
+    """For last_error: the message, then the frames of the job, innermost first, as Ruby writes them."""
+    frames = traceback.extract_tb(_job_frames(error.__traceback__))
+    lines = [f"{frame.filename}:{frame.lineno}:in `{frame.name}'" for frame in reversed(frames)]
+    return "\n".join([message_of(error), *lines])
+
+
+def _job_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Without those of this package, through which every job is called."""
+    here = os.path.dirname(__file__)  # noqa: PTH120
+    while frames is not None and frames.tb_next and os.path.dirname(frames.tb_frame.f_code.co_filename) == here:  # noqa: PTH120
+        frames = frames.tb_next
+    return frames
+
+
+__all__ = ["Done", "FatalBackendError", "Worker", "WorkerTimeout", "database_message", "error_text", "write_line"]
