@@ -173,7 +173,7 @@ _heroku() {{
 {options}
     *)
       if [[ $words[CURRENT] == -* ]]; then
-        _describe -t options 'option' flags -o
+        _describe -o -t options 'option' flags
         return
       fi
       ;;
@@ -251,6 +251,10 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     test $positional -eq 0
 end
 
+function __heroku_wants_word -a kind  # as __heroku_is, where no flag has been begun
+    not string match -q -- '-*' (commandline -ct); and __heroku_is $argv
+end
+
 function __heroku_is_first
     test (count (commandline -opc)) -eq 1
 end
@@ -304,7 +308,7 @@ def fish_flag(flag: "Flag", where: tuple[str, ...]) -> str:
 
 
 def fish_argument(command: "Completed", commands: "list[Completed]") -> str:
-    test = quoted(f"__heroku_is {condition(command)} {command.name}")
+    test = quoted(f"__heroku_wants_word {condition(command)} {command.name}")
     if command.kind == "command":
         return f"    complete -c $program -n {test} -a {quoted(' '.join(each.name for each in commands))}"
     return f"    complete -c $program -n {test} -a '(__heroku_values {command.kind})'"

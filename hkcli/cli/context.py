@@ -275,7 +275,7 @@ def app_command(name: str, *, epilog: str | None = None, **settings: Any) -> Cal
             metavar="APP",
             callback=take_app,
             is_eager=True,
-            help="app, or git remote of it",
+            help="app, or a git remote of it",
         )
         return command(name, epilog=epilog, **settings)(app(remote(function)))
 

@@ -28,14 +28,16 @@ def is_in_foreground(descriptor: int) -> bool:
 
 @contextmanager
 def raw_mode(descriptor: int) -> Iterator[None]:
-    """Keys as bytes, at once and without echo. The old mode comes back also when a signal ends us."""
+    """Keys as bytes, at once and without echo; what was typed ahead counts.
+
+    The old mode comes back also when a signal ends us."""
     import termios
     import tty
 
     before = termios.tcgetattr(descriptor)
     with signals_as_exits():
         try:
-            tty.setraw(descriptor)
+            tty.setraw(descriptor, termios.TCSADRAIN)
             yield
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -27,9 +27,11 @@ KNOWN_TASKS = (
 
 def complete(run: Run, words: Sequence[str]) -> None:
     kind, *typed = words or ("",)
-    take_flags(run, typed)
+    if kind not in SOURCES and kind != "remote":
+        return
+    take_flags(run, typed or [""])
     run.needs_app = kind not in ("app", "plan", "service", "remote")
-    with suppress(HerokuError, OSError, KeyError):
+    with suppress(HerokuError, OSError):
         for value in values(run, kind, typed[-1] if typed else ""):
             run.out.line(value)
 

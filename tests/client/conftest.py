@@ -2,11 +2,13 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -199,3 +201,15 @@ def run_heroku(
         )
 
     return run
+
+
+@pytest.fixture
+def needs() -> Callable[[str], None]:
+    """Skips where a program is missing; there is no such excuse in CI."""
+
+    def need(program: str) -> None:
+        if not which(program):
+            assert os.environ.get("CI") != "true", f"{program} is not installed"
+            pytest.skip(f"{program} is not installed")
+
+    return need

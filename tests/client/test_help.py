@@ -1,0 +1,85 @@
+import json
+
+import pytest
+
+from hkcli.cli.main import names
+
+
+def test_help_lists_every_command_once_in_the_tables_order(heroku, platform):
+    lines = heroku("help").stdout.splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == names(aliases=False)
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_nothing_and_the_usual_flags_mean_help(heroku, platform, words):
+    assert heroku(*words).stdout == heroku("help").stdout
+
+
+def test_help_of_a_topic_lists_the_rest_of_it(heroku, platform):
+    printed = heroku("help", "addons").stdout
+    assert printed.startswith("Usage: heroku addons [OPTIONS]") and "  addons:add " in printed
+
+
+def test_help_of_a_topic_without_a_command_of_its_own(heroku, platform):
+    assert "  backend:start " in heroku("help", "backend").stdout
+
+
+def test_help_of_a_command_names_its_aliases(heroku, platform):
+    assert "Also: addons:create" in heroku("help", "addons:add").stdout
+    assert "Usage: heroku addons:add" in heroku("help", "addons:create").stdout
+
+
+def test_help_of_what_is_not_there_is_an_error_with_the_nearest(heroku, platform):
+    result = heroku("help", "addnos")
+    assert result.exit_code == 2 and "Did you mean: addons" in result.stderr
+
+
+def test_commands_as_json_describe_arguments_and_options(heroku, platform):
+    described = {each["command"]: each for each in heroku("commands", "--json").json}
+    add = described["addons:add"]
+    assert add["aliases"] == ["addons:create"]
+    assert add["arguments"][0] == {"name": "SERVICE[:PLAN]", "required": True, "many": False}
+    assert {"flags": ["-a", "--app"], "value": "APP", "many": False, "help": "app, or a git remote of it"} in add[
+        "options"
+    ]
+
+
+def test_a_program_heroku_name_on_path_is_the_command_name(run_heroku, environment, tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    program = programs / "heroku-hello-world"
+    program.write_text('#!/bin/sh\necho "$0 $*"; exit 3\n')
+    program.chmod(0o755)
+    environment["PATH"] = f"{programs}:{environment['PATH']}"
+    result = run_heroku("hello:world", "--app", "x")
+    assert (result.returncode, result.stdout.decode()) == (3, f"{program} --app x\n")
+
+
+def test_a_program_does_not_replace_a_command_of_ours(run_heroku, environment, tmp_path):
+    program = tmp_path / "heroku-version"
+    program.write_text("#!/bin/sh\necho other\n")
+    program.chmod(0o755)
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    assert run_heroku("version").stdout.startswith(b"hkcli/")
+
+
+def test_a_name_that_is_a_path_starts_no_program(run_heroku, environment, tmp_path):
+    environment["PATH"] = str(tmp_path)
+    assert run_heroku("../../bin/ls").returncode == 2
+
+
+def test_api_sends_what_it_is_told_and_prints_the_answer(heroku, platform):
+    platform.on("PATCH", "/apps/demo", {"maintenance": True, "name": "1x", "n": 5}, reply={"ok": True})
+    result = heroku("api", "patch", "/apps/demo", "-F", "maintenance=true", "-F", "name=1x", "-F", "n=5")
+    assert json.loads(result.stdout) == {"ok": True}
+
+
+def test_api_takes_a_body_from_stdin(heroku, platform):
+    platform.on("POST", "/apps", {"name": "demo"}, reply={})
+    assert heroku("api", "POST", "/apps", "--input", "-", stdin='{"name": "demo"}').exit_code == 0
+
+
+def test_api_with_a_body_that_is_no_json_sends_nothing(heroku, platform):
+    result = heroku("api", "POST", "/apps", "--input", "-", stdin="{")
+    assert result.exit_code == 2 and "is not JSON" in result.stderr
