@@ -11,8 +11,6 @@ import sqlalchemy as sa
 
 from hkcli.dj.claiming import Limits
 from hkcli.dj.database import connect, parse_url
-from hkcli.dj.migrations.migrator import Migrator
-from hkcli.dj.migrations.report import Report
 from hkcli.dj.queue import Counts, Job, NewJob, Queue, TableMissing, open_queue
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
@@ -22,7 +20,7 @@ ME, OTHER = "host:a pid:1", "host:b pid:2"
 
 def migrated(app: App, migration: str) -> Queue:
     app.migration("20090204000000_create_delayed_jobs", migration)
-    Migrator(app.engine, app.root, Report(lambda line: None)).migrate()
+    app.migrate()
     return open_queue(app.engine, {})
 
 

@@ -12,7 +12,7 @@ from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 @pytest.fixture
 def migrated(app: App) -> App:
     app.migration("20090204000000_create_delayed_jobs", MIGRATION_4)
-    assert app.rake("db:migrate").returncode == 0
+    app.migrate()
     return app
 
 

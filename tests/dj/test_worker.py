@@ -96,8 +96,7 @@ def app_4(app: App) -> App:
 def prepared(app: App, migration: str) -> App:
     app.write("app/jobs/jobs.py", JOBS)
     app.migration("20090204000000_create_delayed_jobs", migration)
-    done = app.rake("db:migrate")
-    assert done.returncode == 0, done.stderr
+    app.migrate()
     return app
 
 
