@@ -54,6 +54,7 @@ class Run:
         self.as_json = False
         self.needs_app = False
         self.exit_status = 0
+        self.is_hasty = False
         self._adapter = adapter
 
     # --- which app
@@ -141,7 +142,9 @@ class Run:
         from hkcli.api.client import PlatformAPI
 
         trace = self.out.talk if self.env.get("HEROKU_DEBUG") in ("1", "true") else None
-        return PlatformAPI(self.host.api, token, adapter=self._adapter, warn=self.out.warn, trace=trace)
+        return PlatformAPI(
+            self.host.api, token, adapter=self._adapter, warn=self.out.warn, trace=trace, is_hasty=self.is_hasty
+        )
 
     def no_token(self) -> HerokuError:
         host = self.host
