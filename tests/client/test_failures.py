@@ -3,6 +3,8 @@
 import json
 import socket
 import stat
+import subprocess
+import sys
 
 import pytest
 import requests
@@ -222,3 +224,12 @@ def test_https_where_http_is_spoken_is_told_as_that(run_heroku, wire, environmen
     environment["HEROKU_HOST"] = wire.url.replace("http:", "https:")
     said = run_heroku("whoami").stderr.decode()
     assert "it does not speak TLS" in said and "certificate" not in said
+
+
+def test_closed_standard_streams_are_no_fault(environment, wire, folder):
+    environment["HEROKU_HOST"] = wire.url
+    wire.on("GET", "/account", {"email": "ada@example.com"})
+    for closing in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        line = f"{sys.executable} -m hkcli whoami {closing}"
+        done = subprocess.run(["sh", "-c", line], env=environment, cwd=folder, capture_output=True, check=False)
+        assert (done.returncode, b"Error" in done.stderr) == (0, False)
