@@ -10,14 +10,16 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from hkcli.backend.errors import InvalidParams, NotFound, Unauthorized
-from hkcli.backend.store import Authorization, User, now
+from hkcli.backend.errors import Forbidden, InvalidParams, NotFound, Unauthorized
+from hkcli.backend.store import App, Authorization, Collaborator, Key, Pipeline, Transfer, User, now
 
 EMAIL = re.compile(r"[^@\s:]+@[^@\s:]+")
 REDACTED = "*" * 10
+CLOSED = "$"
+"""In place of a password's hash, which it never equals: the account was closed, its name stands in releases."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def log_in(session: Session, email: str, password: str) -> User:
 def find_user(session: Session, identity: str) -> User:
     """A user by email or id. Raises InvalidParams."""
     found = session.scalars(select(User).where(or_(User.email == identity, User.id == identity))).one_or_none()
-    if found is None:
+    if found is None or found.password_hash == CLOSED:
         raise InvalidParams(f"This backend has no user {identity}. Add them: heroku backend:users:add {identity}")
     return found
 
@@ -76,12 +78,39 @@ def find_user(session: Session, identity: str) -> User:
 def create_user(session: Session, email: str, password: str) -> User:
     if not EMAIL.fullmatch(email):
         raise InvalidParams(f"{email!r} is not an email address.")
-    if session.scalars(select(User).where(User.email == email)).one_or_none():
+    user = session.scalars(select(User).where(User.email == email)).one_or_none() or User(email=email)
+    if user.password_hash not in (None, CLOSED):
         raise InvalidParams(f"Email {email} is already taken")
-    user = User(email=email, password_hash=hash_password(password, salt=secrets.token_bytes(16)))
+    user.password_hash = hash_password(password, salt=secrets.token_bytes(16))
     session.add(user)
     session.flush()
     return user
+
+
+def users(session: Session) -> list[User]:
+    """All whose account is not closed, the operator first."""
+    return list(session.scalars(select(User).where(User.password_hash != CLOSED).order_by(User.created_at)))
+
+
+def check_operator(session: Session, user: User) -> None:
+    """The first user is whoever runs the backend. Raises Forbidden for others."""
+    if users(session)[0].id != user.id:
+        raise Forbidden("Only the user who runs this backend may do that.")
+
+
+def close(session: Session, user: User) -> None:
+    """End an account: its tokens and its access. Raises InvalidParams while it owns something, or runs the backend."""
+    if users(session)[0].id == user.id:
+        raise InvalidParams(f"{user.email} runs this backend and cannot be removed.")
+    owned = [*session.scalars(select(App.name).where(App.owner_id == user.id))]
+    owned += session.scalars(select(Pipeline.name).where(Pipeline.owner_id == user.id))
+    if owned:
+        raise InvalidParams(f"{user.email} owns {', '.join(sorted(owned))}. Destroy or transfer that first.")
+    for kind in (Authorization, Collaborator, Key):
+        session.execute(delete(kind).where(kind.user_id == user.id))
+    session.execute(delete(Transfer).where(or_(Transfer.owner_id == user.id, Transfer.recipient_id == user.id)))
+    user.password_hash, user.name = CLOSED, None
+    session.flush()
 
 
 def authorize(

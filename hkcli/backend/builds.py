@@ -16,6 +16,7 @@ from hkcli.backend.buildpacks import BuildFailed, Buildpack, Output, Source
 from hkcli.backend.errors import InvalidParams, NotFound
 from hkcli.backend.home import Home
 from hkcli.backend.repositories import Pushed, Repositories
+from hkcli.backend.schemas import Urls
 from hkcli.backend.store import App, Build, Slug, Store, User
 from hkcli.backend.work import Works
 
@@ -36,8 +37,8 @@ class Compiled:
 class Builds:
     """Builds pushes, one at a time for each app."""
 
-    def __init__(self, home: Home, works: Works, repositories: Repositories) -> None:
-        self.home, self.works, self.repositories = home, works, repositories
+    def __init__(self, home: Home, works: Works, repositories: Repositories, urls: Urls) -> None:
+        self.home, self.works, self.repositories, self.urls = home, works, repositories, urls
         self._building: set[str] = set()
 
     async def receive(self, app_id: str, user_id: str, pushed: Pushed, out: Output) -> bool:
@@ -66,7 +67,7 @@ class Builds:
             work.session.add(build)
             work.session.flush()
             work.say(app, "Build started")
-            config, name = dict(app.config), app.name
+            config, name, address = dict(app.config), app.name, self.urls.web(app)
             running = releases.current(work.session, app)
             kept = f" v{running.version} keeps running." if running and running.slug else ""
         with self.home.build_output(build.id).open("w") as record:
@@ -84,7 +85,7 @@ class Builds:
                 raise
             tell("-----> Launching...")
             tell(f"       Released v{version}")
-            tell(f"       {name} deployed")
+            tell(f"       {address} deployed to Heroku")
             tell("")
             tell("Verifying deploy... done.")
         return True

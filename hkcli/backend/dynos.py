@@ -59,5 +59,7 @@ class Dyno:
     updated_at: datetime
     """When the state last changed."""
     pid: int | None = None
+    port: int | None = None
+    """Where it was told to listen, while it runs."""
     attach_url: str | None = None
     """`rendezvous://HOST:PORT/SECRET` of a one-off that waits for, or serves, a client."""

@@ -13,7 +13,7 @@ MAX_REQUEST_ID_CHARS = 200
 
 
 class Guard:
-    """Refuses requests for other hosts (a web page that rebinds a name to us), and labels the rest.
+    """Refuses requests for other hosts (a web page that rebinds a name to us, an app's own pages), and labels the rest.
 
     `hosts` are names that are ours besides the loopback ones.
     """
@@ -51,7 +51,7 @@ def host_name(header: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost":
         return True
     try:
         return ip_address(host).is_loopback

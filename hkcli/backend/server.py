@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import certifi
 import uvicorn
@@ -24,6 +26,7 @@ from hkcli.backend import accounts, builds, desired, guard, routes, stack
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.either import EitherServer
 from hkcli.backend.endpoint import json_response, refuse
 from hkcli.backend.engines import members
 from hkcli.backend.engines.local import LocalEngine
@@ -35,6 +38,9 @@ from hkcli.backend.one_offs import Patience
 from hkcli.backend.platform import Platform, Seal
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
+from hkcli.backend.router.exchange import Routing
+from hkcli.backend.router.front import Front
+from hkcli.backend.router.sites import Sites
 from hkcli.backend.schemas import Urls, timestamp
 from hkcli.backend.store import Store
 from hkcli.backend.supervisor import Supervisor
@@ -109,15 +115,22 @@ async def went_wrong(request: Request, error: Exception) -> Response:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers, and with an event when it is ready."""
+    """Uvicorn without its own signal handlers, with TLS on the same port, and with an event when it is ready."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self.servers = [EitherServer(each, self._protocol, self._tls) for each in sockets or []]  # type: ignore[misc]
         self.ready.set()
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(config=self.config, server_state=self.server_state, app_state={})
+        return protocol
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -149,7 +162,8 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
     )
     authority = Authority(home.authority)
     write_private(authority.ca_path.with_name("bundle.pem"), trusted(authority.ca_pem))
-    rendezvous = Rendezvous(authority.ssl_context(), host=settings.host)
+    tls = authority.ssl_context()
+    rendezvous = Rendezvous(tls, host=settings.host)
     await rendezvous.start()
 
     def wanted() -> list[DynoSpec]:
@@ -168,19 +182,21 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         logplex=logplex,
         supervisor=supervisor,
         repositories=repositories,
-        builds=Builds(home, works, repositories),
+        builds=Builds(home, works, repositories, urls),
         urls=urls,
         seal=Seal(home.secret()),
         ca_pem=authority.ca_pem,
     )
+    routing = Routing(Sites(store, supervisor.dynos), logplex, port)
     config = uvicorn.Config(
         web_app(platform, frozenset({settings.host})),
+        http=cast(type[asyncio.Protocol], partial(Front, routing)),
         log_level="warning",
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=CLOSE_STREAMS_S,
     )
-    server = Server(config)
+    server = Server(config, tls)
     reconciling = asyncio.create_task(supervisor.run())
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     interrupt_on_signals(server, home.engine_id())

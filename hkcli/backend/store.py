@@ -278,6 +278,9 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
+        self.commits = 0
+        """How many transactions have ended well; what was read is true as long as this stays the same."""
+        event.listen(self.engine, "commit", self._committed)
         try:
             Record.metadata.create_all(self.engine)
             with self.transaction() as session:
@@ -296,6 +299,9 @@ class Store:
         """A session that is committed at the end of the block, or rolled back when it raises."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def _committed(self, _connection: object) -> None:
+        self.commits += 1
 
     def known(self) -> dict[str, set[str]]:
         """The ids of all that has files of its own: `app_ids`, `slug_ids`, `build_ids`."""

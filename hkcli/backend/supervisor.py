@@ -223,11 +223,11 @@ class Supervisor:
         except (SlugError, OSError) as error:
             told.cannot_start(error)
         else:
-            slot.dyno.pid = process.pid
+            slot.dyno.pid, slot.dyno.port = process.pid, process.port
             try:
                 await self._run_process(slot, process, told)
             finally:
-                slot.dyno.pid = None
+                slot.dyno.pid = slot.dyno.port = None
                 await process.close()
 
     async def _run_process(self, slot: Slot, process: Process, told: DynoLog) -> None:

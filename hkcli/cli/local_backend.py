@@ -138,6 +138,7 @@ class LocalBackend:
             "NODE_EXTRA_CA_CERTS": str(authority / "ca.pem"),
             "SSL_CERT_FILE": str(authority / "bundle.pem"),
             "REQUESTS_CA_BUNDLE": str(authority / "bundle.pem"),
+            "GIT_SSL_CAINFO": str(authority / "bundle.pem"),
             "GIT_CONFIG_COUNT": "3",
             "GIT_CONFIG_KEY_0": f"url.{url}/.pushInsteadOf",
             "GIT_CONFIG_VALUE_0": f"https://{host}/",

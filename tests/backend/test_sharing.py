@@ -1,12 +1,11 @@
 """Apps of several users: who sees what, who may do what, and how an app changes hands."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
-from hkcli.backend import accounts
-from hkcli.backend.store import Store
 from tests.backends import Backend
 
 
@@ -22,23 +21,19 @@ def app(api: Backend) -> str:
 
 @pytest.fixture
 def guest(api: Backend, app: str) -> Iterator[Backend]:
-    """The same platform as another user sees it, whose email is `guest.credentials["email"]`."""
-    store = Store(f"sqlite:///{api.home}/platform.sqlite3")
-    with store.transaction() as session:
-        user = accounts.create_user(session, f"{app}@example.com", "secret")
-        _, token = accounts.authorize(session, user, "test")
-    store.close()
-    other = Guest(api.home, api.port, email=user.email)
+    """The same platform as another user sees it."""
+    made = api.ok("POST", "/backend/users", {"email": f"{app}@example.com"})
+    other = Guest(api.home, api.port, email=made["email"], password=made["password"])
     other.session.headers.update(api.session.headers)
-    other.session.headers["Authorization"] = f"Bearer {token}"
+    other.session.headers["Authorization"] = f"Bearer {made['token']}"
     yield other
     other.session.close()
 
 
 class Guest(Backend):
-    def __init__(self, home: object, port: int, email: str) -> None:
-        super().__init__(home, port)  # type: ignore[arg-type]
-        self.email = email
+    def __init__(self, home: Path, port: int, email: str, password: str) -> None:
+        super().__init__(home, port)
+        self.email, self.password = email, password
 
 
 def status(answer: requests.Response) -> tuple[int, str]:
@@ -137,9 +132,7 @@ def test_the_account_of_somebody_else_cannot_be_seen(guest: Guest, api: Backend)
         assert guest.call("GET", f"/users/{guest.email}{path}").ok, path
 
 
-def test_a_collaborator_pushes_to_the_app_and_others_cannot_even_fetch(
-    guest: Guest, api: Backend, app: str, tmp_path: object
-) -> None:
+def test_a_collaborator_pushes_to_the_app_and_others_cannot_even_fetch(guest: Guest, api: Backend, app: str) -> None:
     def advertised() -> int:
         url = f"{api.url}/{app}.git/info/refs?service=git-receive-pack"
         token = guest.session.headers["Authorization"].split()[1]  # type: ignore[union-attr]
@@ -148,3 +141,47 @@ def test_a_collaborator_pushes_to_the_app_and_others_cannot_even_fetch(
     assert advertised() == 403
     api.ok("POST", f"/apps/{app}/collaborators", {"user": guest.email})
     assert advertised() == 200
+
+
+def test_users_are_added_listed_and_removed_by_whoever_runs_the_backend(guest: Guest, api: Backend) -> None:
+    assert guest.email in [each["email"] for each in api.ok("GET", "/backend/users")]
+    for method, path in (("GET", ""), ("POST", ""), ("DELETE", f"/{guest.email}")):
+        assert status(guest.call(method, f"/backend/users{path}", {"email": "a@b"})) == (403, "forbidden")
+    api.ok("DELETE", f"/backend/users/{guest.email}")
+    assert guest.email not in [each["email"] for each in api.ok("GET", "/backend/users")]
+    assert status(guest.call("GET", "/account")) == (401, "unauthorized")
+
+
+def test_a_removed_users_name_stays_in_releases_and_the_email_can_be_used_again(
+    guest: Guest, api: Backend, app: str
+) -> None:
+    api.ok("POST", f"/apps/{app}/collaborators", {"user": guest.email})
+    guest.ok("PATCH", f"/apps/{app}/config-vars", {"A": "1"})
+    api.ok("DELETE", f"/backend/users/{guest.email}")
+    assert guest.email in [each["user"]["email"] for each in api.ok("GET", f"/apps/{app}/releases")]
+    assert len(api.ok("GET", f"/apps/{app}/collaborators")) == 1
+    login = {"auth": (guest.email, guest.password), "json": {}, "timeout": 30}
+    assert requests.post(f"{api.url}/oauth/authorizations", **login).status_code == 401  # type: ignore[arg-type]
+    assert api.ok("POST", "/backend/users", {"email": guest.email, "password": "correct horse"})
+    assert requests.post(f"{api.url}/oauth/authorizations", **login).status_code == 401  # type: ignore[arg-type]
+
+
+def test_a_user_who_owns_apps_is_not_removed_nor_the_one_who_runs_the_backend(guest: Guest, api: Backend) -> None:
+    name = guest.ok("POST", "/apps", {})["name"]
+    answer = api.call("DELETE", f"/backend/users/{guest.email}")
+    assert status(answer) == (422, "invalid_params") and name in answer.json()["message"]
+    assert api.call("DELETE", f"/backend/users/{api.credentials['email']}").status_code == 422
+    assert guest.ok("GET", "/account")
+
+
+@pytest.mark.parametrize("body", [{}, {"email": "x"}, {"email": "a@b", "password": "short"}, {"email": 1}])
+def test_a_user_without_a_proper_email_and_password_is_not_added(api: Backend, body: dict[str, object]) -> None:
+    assert api.call("POST", "/backend/users", body).status_code in (400, 422)
+
+
+def test_an_account_is_closed_with_its_password_alone(guest: Guest, api: Backend) -> None:
+    assert status(guest.call("DELETE", "/account")) == (401, "unauthorized")
+    wrong = {"Heroku-Password": "wrong"}
+    assert status(guest.call("DELETE", f"/users/{guest.email}", headers=wrong)) == (401, "unauthorized")
+    assert guest.ok("DELETE", "/account", headers={"Heroku-Password": guest.password})["email"] == guest.email
+    assert status(guest.call("GET", "/account")) == (401, "unauthorized")

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MEASUREMENTS = ("client", "logs", "dj")
+MEASUREMENTS = ("client", "logs", "dj", "router")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ def test_the_queue_column_tells_the_era_and_dj_era_overrides_it() -> None:
     assert era_of(["id", "handler", "queue"], {}) is ERA_4
     assert era_of(["id", "handler"], {"DJ_ERA": "4"}) is ERA_4
     assert era_of(["id", "handler", "queue"], {"DJ_ERA": "2009"}) is ERA_2009
-    with pytest.raises(UnknownEra, match="DJ_ERA is '2010'. Use one of: 2009, 4"):
+    with pytest.raises(UnknownEra, match=r"DJ_ERA is '2010'\. Use one of: 2009, 4"):
         era_of(["id"], {"DJ_ERA": "2010"})
 
 

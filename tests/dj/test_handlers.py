@@ -55,7 +55,7 @@ class {0}Deep:
 
 
 class Folder:
-    """The app/jobs of one test; class names begin with the test's own prefix, since modules are loaded once a process."""
+    """The app/jobs of one test; class names begin with a prefix of its own, since modules are loaded once a process."""
 
     def __init__(self, root: Path, prefix: str) -> None:
         self.prefix = prefix
@@ -114,12 +114,14 @@ def test_nested_classes_are_named_as_in_ruby(jobs: Folder) -> None:
     ("handler", "result", "name"),
     [
         (
-            "--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/class 'X_Mailer'\nmethod_name: :deliver\nargs:\n- 1\n",
+            "--- !ruby/object:Delayed::PerformableMethod\n"
+            "object: !ruby/class 'X_Mailer'\nmethod_name: :deliver\nargs:\n- 1\n",
             (1,),
             "X_Mailer.deliver",
         ),
         (
-            "--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/object:X_Mailer\n  name: old\nmethod_name: :wave\n"
+            "--- !ruby/object:Delayed::PerformableMethod\n"
+            "object: !ruby/object:X_Mailer\n  name: old\nmethod_name: :wave\n"
             "args: [hi]\n",
             ("old", "hi"),
             "X_Mailer#wave",
@@ -135,13 +137,15 @@ def test_nested_classes_are_named_as_in_ruby(jobs: Folder) -> None:
             "X_Story#tell",
         ),
         (
-            "--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/ActiveRecord:X_Story\n  attributes:\n    id: 8\n"
+            "--- !ruby/object:Delayed::PerformableMethod\n"
+            "object: !ruby/ActiveRecord:X_Story\n  attributes:\n    id: 8\n"
             "method_name: :tell\nargs: [a]\n",
             (8, "a"),
             "X_Story#tell",
         ),
         (
-            "--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/object:X_Story\n  concise_attributes:\n"
+            "--- !ruby/object:Delayed::PerformableMethod\n"
+            "object: !ruby/object:X_Story\n  concise_attributes:\n"
             "  - !ruby/object:ActiveModel::Attribute::FromDatabase\n    name: id\n    value_before_type_cast: 9\n"
             "method_name: :tell\nargs: []\n",
             (9,),
@@ -172,7 +176,8 @@ def test_active_job_wrappers_call_perform_with_deserialized_arguments(jobs: Fold
         "--- !ruby/object:os\n",
         "--- !ruby/object:Missing::Klass\nx: 1\n",
         "--- !ruby/struct:JobClasses {}\n",
-        "--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/class 'subprocess'\nmethod_name: :run\nargs: [[ls]]\n",
+        "--- !ruby/object:Delayed::PerformableMethod\n"
+        "object: !ruby/class 'subprocess'\nmethod_name: :run\nargs: [[ls]]\n",
         "--- !!python/object/apply:os.system ['true']\n",
         "{{{",
     ],
@@ -206,7 +211,8 @@ def test_what_has_no_perform_fails_when_it_is_performed(jobs: Folder, handler: s
 
 @pytest.mark.parametrize("method", ["__class__", "__init_subclass__", "nothing_of_the_kind"])
 def test_a_method_that_is_not_the_apps_own_is_not_called(jobs: Folder, method: str) -> None:
-    call = f"--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/class 'X_Mailer'\nmethod_name: :{method}\nargs: []\n"
+    call = "--- !ruby/object:Delayed::PerformableMethod\n"
+    call += f"object: !ruby/class 'X_Mailer'\nmethod_name: :{method}\nargs: []\n"
     with pytest.raises(NoMethodError):
         jobs.perform(call)
 

@@ -58,8 +58,19 @@ def test_the_quick_starts_own_migration_is_read_as_it_stands(app_anywhere: App) 
     ]
     found = columns(app_anywhere, "delayed_jobs")
     assert list(found) == (
-        ["id", "priority", "attempts", "handler", "last_error", "run_at", "locked_at", "failed_at", "locked_by"]
-        + ["created_at", "updated_at"]
+        [
+            "id",
+            "priority",
+            "attempts",
+            "handler",
+            "last_error",
+            "run_at",
+            "locked_at",
+            "failed_at",
+            "locked_by",
+            "created_at",
+            "updated_at",
+        ]
     )
     assert found["priority"] == ("INTEGER", True, "0")
     assert all(found[name][1] for name in found if name != "id")
@@ -177,7 +188,8 @@ def test_copying_a_table_keeps_what_others_refer_to(app: App) -> None:
     """SQLite would delete the rows of the other table with the table that is replaced."""
     change(
         app,
-        "create_table(:users) { |t| t.string :name }\ncreate_table(:posts) { |t| t.references :user, foreign_key: {on_delete: :cascade} }",
+        "create_table(:users) { |t| t.string :name }\n"
+        "create_table(:posts) { |t| t.references :user, foreign_key: {on_delete: :cascade} }",
     )
     app.execute("INSERT INTO users (name) VALUES ('a')")
     app.execute("INSERT INTO posts (user_id) VALUES (1)")
@@ -324,7 +336,8 @@ def test_ruby_literals_are_read_as_ruby_reads_them() -> None:
             UPDATE \\n b
               c
           SQL
-          call1 %w[a b], %i(c d), :"e f", -1.5, 1_000, 0x1f, nil, "t\\tu" 'v', default: -> { "now()" }, "k" => 1, "l": [true]
+          call1 %w[a b], %i(c d), :"e f",
+            -1.5, 1_000, 0x1f, nil, "t\\tu" 'v', default: -> { "now()" }, "k" => 1, "l": [true]
         end
       end
     """
@@ -355,7 +368,7 @@ def test_versions_are_run_to_and_back_from(app: App) -> None:
     assert runner.applied() == {1, 2, 3}
     runner.rollback(9)
     assert runner.applied() == set() and runner.current_version() == 0
-    with pytest.raises(MigrationError, match="No migration with version number 123."):
+    with pytest.raises(MigrationError, match=r"No migration with version number 123\."):
         runner.migrate(123)
 
 

@@ -28,6 +28,7 @@ from hkcli.backend.routes import (
     services,
     slugs,
     transfers,
+    users,
 )
 
 
@@ -57,6 +58,7 @@ def every() -> list[BaseRoute]:
         services,
         slugs,
         transfers,
+        users,
         git,
     )
     return [route for resource in resources for route in resource.ROUTES]

@@ -10,6 +10,7 @@ OF_ACCOUNT = (
     "/addon-region-capabilities",
     "/enterprise-accounts",
     "/oauth/clients",
+    "/oauth/sessions",
     "/spaces",
     "/teams",
 )

@@ -1,8 +1,10 @@
 """GET /account and what else speaks of the user alone."""
 
-from hkcli.backend import schemas
+import base64
+
+from hkcli.backend import accounts, schemas
 from hkcli.backend.endpoint import Answer, Call, route
-from hkcli.backend.errors import InvalidParams
+from hkcli.backend.errors import BadRequest, InvalidParams
 
 RATE_LIMIT = 4500
 
@@ -33,6 +35,27 @@ def update_by_user(call: Call) -> Answer:
     return update(call)
 
 
+def delete(call: Call) -> Answer:
+    """Close the account; the header `Heroku-Password` must hold its password, base64 in `Heroku-Password-Base64`."""
+    headers = call.request.headers
+    given = headers.get("heroku-password") or decoded(headers.get("heroku-password-base64", ""))
+    accounts.log_in(call.session, call.user.email, given)
+    accounts.close(call.session, call.user)
+    return info(call)
+
+
+def decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        raise BadRequest("Heroku-Password-Base64 is not base64.") from None
+
+
+def delete_by_user(call: Call) -> Answer:
+    call.own_account()
+    return delete(call)
+
+
 def delinquency(call: Call) -> Answer:
     return {"scheduled_suspension_time": None, "scheduled_deletion_time": None}
 
@@ -61,10 +84,12 @@ def rate_limits(call: Call) -> Answer:
 ROUTES = [
     route("GET", "/account", info),
     route("PATCH", "/account", update),
+    route("DELETE", "/account", delete),
     route("GET", "/account/delinquency", delinquency),
     route("GET", "/account/rate-limits", rate_limits),
     route("GET", "/users/{user}", info_by_user),
     route("PATCH", "/users/{user}", update_by_user),
+    route("DELETE", "/users/{user}", delete_by_user),
     route("GET", "/users/{user}/sms-number", sms_number),
     route("GET", "/users/{user}/preferences", preferences),
 ]

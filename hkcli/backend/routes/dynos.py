@@ -78,7 +78,7 @@ def restart_all(call: Call) -> Answer:
 
 def restart_one(call: Call) -> Answer:
     app = call.app()
-    call.platform.supervisor.restart(app.id, found(call, app).spec.name)
+    call.platform.supervisor.restart(app.id, one_or_type(call, app))
     return {}
 
 
@@ -90,8 +90,14 @@ def restart_type(call: Call) -> Answer:
 
 def stop_one(call: Call) -> Answer:
     app = call.app()
-    call.platform.supervisor.stop(app.id, found(call, app).spec.name)
+    call.platform.supervisor.stop(app.id, one_or_type(call, app))
     return {}
+
+
+def one_or_type(call: Call, app: App) -> str:
+    """What the path names as a dyno; as on Heroku, `worker` means all of them."""
+    types = {each.spec.type for each in call.platform.supervisor.dynos(app.id)}
+    return call.path("dyno") if call.path("dyno") in types else found(call, app).spec.name
 
 
 def stop_type(call: Call) -> Answer:

@@ -485,12 +485,7 @@ class Schema:
         with self.op.batch_alter_table(
             table,
             recreate="always",
-            reflect_kwargs={"listeners": [("column_reflect", self._keep_words(table))]},
-            table_args=tuple(
-                sa.CheckConstraint(sa.text(_no_binds(check["sqltext"])), name=check["name"])
-                for check in self._inspector().get_check_constraints(table)
-                if check["name"] != without_check
-            ),
+            copy_from=self._as_it_is(table, without_check),
             table_kwargs={"sqlite_autoincrement": self._autoincrements(table)},
         ) as batch:
             yield batch
@@ -501,8 +496,11 @@ class Schema:
             elif kept:
                 self.add_index(table, kept, name=name, unique=statement.upper().startswith("CREATE UNIQUE"))
 
-    def _keep_words(self, table: str) -> Any:
-        """Types as they were written: what SQLAlchemy makes of them has forgotten precisions."""
+    def _as_it_is(self, table: str, without_check: str | None) -> sa.Table:
+        """The table with its types as they were written: what SQLAlchemy makes of them has forgotten precisions.
+
+        Checks are put in by hand, since whether a reflected table has them depends on SQLAlchemy's version.
+        """
         rows = self.connection.exec_driver_sql(f"PRAGMA table_info({self._quote(table)})")
         words = {str(row[1]): str(row[2]) for row in rows}
 
@@ -510,7 +508,18 @@ class Schema:
             if not (column.get("primary_key") and words[column["name"]].lower() == "integer"):
                 column["type"] = Verbatim(words[column["name"]])
 
-        return column_reflect
+        found = sa.Table(
+            table,
+            sa.MetaData(),
+            autoload_with=self.connection,
+            resolve_fks=False,
+            listeners=[("column_reflect", column_reflect)],
+        )
+        found.constraints -= {check for check in found.constraints if isinstance(check, sa.CheckConstraint)}
+        for check in self._inspector().get_check_constraints(table):
+            if check["name"] is None or check["name"] != without_check:
+                found.append_constraint(sa.CheckConstraint(_no_binds(check["sqltext"]), name=check["name"]))
+        return found
 
     def _autoincrements(self, table: str) -> bool:
         sql = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
