@@ -47,7 +47,9 @@ def segment(value: str) -> str:
 
 
 class PlatformAPI:
-    """`base_url` has no slash at its end. `token` None sends no credentials, wherever they might be lying about."""
+    """`base_url` has no slash at its end. `token` None sends no credentials, wherever they might be lying about.
+
+    `is_hasty` waits seconds instead of a minute and never tries again: better no answer than a late one."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class PlatformAPI:
         warn: Callable[[str], None] = ignore,
         trace: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        is_hasty: bool = False,
     ) -> None:
         self.base_url = base_url
         self.token = token
@@ -65,12 +68,14 @@ class PlatformAPI:
         self._warn = warn
         self._trace = trace
         self._sleep = sleep
+        self._is_hasty = is_hasty
 
     @cached_property
     def transport(self) -> "Transport":
-        from hkcli.api.transport import Transport
+        from hkcli.api.transport import HASTY, Transport
 
-        return Transport(self.token, adapter=self._adapter, trace=self._trace, sleep=self._sleep)
+        patience = HASTY if self._is_hasty else None
+        return Transport(self.token, adapter=self._adapter, trace=self._trace, sleep=self._sleep, patience=patience)
 
     def request(
         self, method: str, path: str, *, json: object = None, headers: Mapping[str, str] | None = None, auth: Any = None

@@ -50,6 +50,7 @@ class LogReader:
         """Whole lines, in blocks as they come. Raises ApiError, Unreachable, ConnectionLost."""
         tail = bool(self._wishes.get("tail"))
         failing_since: float | None = None
+        is_told = False
         waits = iter(WAITS_S)
         while True:
             try:
@@ -65,15 +66,19 @@ class LogReader:
                 problem = error
             now = self._clock()
             if failing_since is None:
-                failing_since = now
+                failing_since, is_told = now, False
+            elif not is_told:
                 self._tell(f"{problem.message} Reconnecting...")
+                is_told = True
             if now - failing_since > self._patience_s:
                 raise problem
             self._sleep(next(waits, WAITS_S[-1]))
 
     @property
     def _patience_s(self) -> float:
-        return PATIENCE_HERE_S if "//localhost" in self._api.base_url or "//127." in self._api.base_url else PATIENCE_S
+        from hkcli.api.transport import is_here
+
+        return PATIENCE_HERE_S if is_here(self._api.base_url) else PATIENCE_S
 
     def _read(self) -> Iterator[bytes]:
         """The blocks of one connection, without what was shown before."""

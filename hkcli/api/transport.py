@@ -3,8 +3,10 @@
 import errno
 import json as json_module
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,11 +15,22 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 from hkcli.api.errors import Unreachable
 
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 60.0
-RETRY_WAITS_S = (0.3, 1.2)
 LONGEST_RETRY_AFTER_S = 20
 SAFE_METHODS = ("GET", "HEAD")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a connection, for an answer, and before each further try."""
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    retry_waits_s: tuple[float, ...] = (0.3, 1.2)
+
+
+HASTY = Patience(connect_s=2.0, read_s=4.0, retry_waits_s=())
+"""For who presses TAB."""
 
 
 class Bearer(requests.auth.AuthBase):
@@ -40,7 +53,9 @@ class Transport:
         adapter: BaseAdapter | None = None,
         trace: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience | None = None,
     ) -> None:
+        self._patience = patience or Patience()
         self._session = requests.Session()
         self._session.auth = Bearer(token)
         for scheme in ("http://", "https://"):
@@ -52,28 +67,28 @@ class Transport:
         self, method: str, url: str, *, json: object, headers: Mapping[str, str], auth: Any = None
     ) -> requests.Response:
         """The answer, whatever its status. Raises Unreachable."""
-        waits = iter(RETRY_WAITS_S)
+        waits = iter(self._patience.retry_waits_s)
         while True:
             try:
                 response = self._send(method, url, json=json, headers=headers, auth=auth)
             except requests.RequestException as error:
                 wait = next(waits, None) if may_repeat(method, url, error) else None
                 if wait is None:
-                    raise unreachable(url, error) from error
+                    raise unreachable(url, error, self._patience) from error
             else:
                 wait = retry_after_s(response, waits) if method in SAFE_METHODS else None
                 if wait is None:
                     return response
             self._sleep(wait)
 
-    def stream(self, url: str, headers: Mapping[str, str], read_timeout_s: float | None) -> requests.Response:
+    def stream(self, url: str, headers: Mapping[str, str], read_timeout_s: float) -> requests.Response:
         """An open answer from a URL that carries its own permission: no token goes there. Raises Unreachable."""
         try:
             return self._send(
                 "GET", url, headers=headers, auth=Bearer(None), stream=True, read_timeout_s=read_timeout_s
             )
         except requests.RequestException as error:
-            raise unreachable(url, error) from error
+            raise unreachable(url, error, self._patience) from error
 
     def _send(
         self,
@@ -84,7 +99,7 @@ class Transport:
         json: object = None,
         auth: Any = None,
         stream: bool = False,
-        read_timeout_s: float | None = READ_TIMEOUT_S,
+        read_timeout_s: float | None = None,
     ) -> requests.Response:
         started = time.monotonic()
         proxies = {"http": "", "https": "", "no_proxy": "*"} if is_here(url) else None
@@ -97,7 +112,7 @@ class Transport:
             auth=auth,
             stream=stream,
             proxies=proxies,
-            timeout=(CONNECT_TIMEOUT_S, read_timeout_s),
+            timeout=(self._patience.connect_s, read_timeout_s or self._patience.read_s),
         )
         took_ms = (time.monotonic() - started) * 1000
         request_id = response.headers.get("Request-Id", "none")
@@ -170,7 +185,7 @@ def retry_after_s(response: requests.Response, waits: Iterator[float]) -> float 
     return float(named) if int(named) <= LONGEST_RETRY_AFTER_S else None
 
 
-def unreachable(url: str, error: requests.RequestException) -> Unreachable:
+def unreachable(url: str, error: requests.RequestException, patience: Patience) -> Unreachable:
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}"
     number = errno_of(error)
@@ -180,12 +195,11 @@ def unreachable(url: str, error: requests.RequestException) -> Unreachable:
         return Unreachable(f"Cannot reach {base} ({reason}).", next=(hint,))
     following: tuple[str, ...] = ("Check the network, and HTTPS_PROXY if there is a proxy.",)
     if isinstance(error, requests.exceptions.SSLError):
-        reason = f"its certificate is not trusted: {deepest(error)}"
-        following = ("If a proxy or your own authority signs it: export REQUESTS_CA_BUNDLE=/path/to/ca.pem",)
+        reason, following = tls_reason(error)
     elif isinstance(error, requests.ConnectTimeout):
-        reason = f"no connection within {CONNECT_TIMEOUT_S:.0f} seconds"
+        reason = f"no connection within {patience.connect_s:.0f} seconds"
     elif isinstance(error, requests.ReadTimeout):
-        reason = f"no answer within {READ_TIMEOUT_S:.0f} seconds; what was asked may have been done"
+        reason = f"no answer within {patience.read_s:.0f} seconds; what was asked may have been done"
         following = ()
     elif number is not None and number > 0:
         reason = os.strerror(number).lower()
@@ -194,7 +208,17 @@ def unreachable(url: str, error: requests.RequestException) -> Unreachable:
     return Unreachable(f"Cannot reach {base} ({reason}).", next=following)
 
 
+def tls_reason(error: requests.exceptions.SSLError) -> tuple[str, tuple[str, ...]]:
+    """Why no secure connection came about, and what to do."""
+    for one in causes(error):
+        if isinstance(one, ssl.SSLCertVerificationError):
+            hint = "If a proxy or your own authority signs it: export REQUESTS_CA_BUNDLE=/path/to/ca.pem"
+            return f"its certificate is not trusted: {one.verify_message}", (hint,)
+    return "it does not speak TLS", ("Is the URL right? A backend on this machine is http, not https.",)
+
+
 def deepest(error: BaseException) -> str:
     """The words nearest to the fault."""
     *_, last = causes(error)
-    return str(last) or type(last).__name__
+    words = last.strerror if isinstance(last, OSError) else None
+    return words.lower() if words else str(last) or type(last).__name__

@@ -25,6 +25,7 @@ USAGE = 2
 
 def run_program(words: Sequence[str]) -> int:
     """This process's own run; returns the exit status."""
+    open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -35,6 +36,13 @@ def run_program(words: Sequence[str]) -> int:
         return 1
     status = execute(words, sys.stdin, sys.stdout, sys.stderr, os.environ, folder)
     return flushed(status)
+
+
+def open_what_is_closed() -> None:
+    """A standard stream that our parent has closed is nowhere, not missing."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def flushed(status: int) -> int:

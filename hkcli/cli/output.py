@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,7 +186,8 @@ class Output:
     def _console(self, stream: TextIO) -> "Console":
         from rich.console import Console
 
-        return Console(file=stream, no_color=not self.has_colour(stream), highlight=False, soft_wrap=False)
+        colours: Literal["auto"] | None = "auto" if self.has_colour(stream) else None
+        return Console(file=stream, color_system=colours, highlight=False)
 
     def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich.box import Box

@@ -30,6 +30,7 @@ def complete(run: Run, words: Sequence[str]) -> None:
     if kind not in SOURCES and kind != "remote":
         return
     take_flags(run, typed or [""])
+    run.is_hasty = kind != "rake-task"
     run.needs_app = kind not in ("app", "plan", "service", "remote")
     with suppress(HerokuError, OSError):
         for value in values(run, kind, typed[-1] if typed else ""):

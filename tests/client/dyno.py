@@ -96,7 +96,11 @@ class Dyno:
         self.run(client)
 
     def run(self, client: ssl.SSLSocket) -> None:
-        env = {"PATH": os.environ["PATH"], "PS1": "$ ", **{k: str(v) for k, v in dict(self.wishes["env"]).items()}}
+        env = {
+            "PATH": os.environ["PATH"],
+            "PS1": "$ ",
+            **{k: str(v) for k, v in dict(self.wishes.get("env", {})).items()},
+        }
         words = ["bash", "--norc", "-c", str(self.wishes["command"])]
         if self.wishes.get("force_no_tty"):
             process = subprocess.Popen(

@@ -67,6 +67,11 @@ def test_after_the_first_word_everything_is_the_remote_commands(run, dyno):
     assert run("printf", "%s,", "--app", "x", "-a", "--", "--help").stdout == b"--app,x,-a,--,--help,"
 
 
+def test_a_word_that_is_no_text_arrives_byte_for_byte(run, dyno):
+    word = "caf\udce9 \n'\""
+    assert run("printf", "%s", word).stdout == b"caf\xe9 \n'\""
+
+
 def test_options_before_the_first_word_are_ours(run, dyno):
     run("-s", "standard-2x", "--type", "worker", "-e", "A=1;B=x y", "-x", "--", "echo", "hi")
     assert dyno.wishes == {
@@ -184,6 +189,17 @@ def test_an_interrupt_without_a_terminal_lets_go_and_the_dyno_is_hung_up(run_her
     _, said = process.communicate(timeout=30)
     assert (process.returncode, b"Traceback" in said) == (130, False)
     assert dyno.was_left.wait(30)
+
+
+def test_rake_tasks_complete_as_the_apps_own_rake_lists_them(run_heroku, dyno, tmp_path, monkeypatch):
+    rake = tmp_path / "rake"
+    rake.write_text(
+        "#!/bin/sh\necho 'rake db:migrate  # Migrate'; echo 'rake jobs:check[max_age]  # Check'; echo noise\n"
+    )
+    rake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert run_heroku("--complete", "rake-task", "-a", "demo", "").stdout == b"db:migrate\njobs:check[max_age]\n"
+    assert dyno.wishes["command"] == "rake -T"
 
 
 # --- with a terminal

@@ -97,3 +97,8 @@ def test_where_a_dyno_costs_money_known_tasks_are_offered_instead_of_running_rak
 def test_each_script_is_valid(shell, name, needs):
     needs(shell)
     subprocess.run([shell, "-n", str(FOLDER / name)], check=True)
+
+
+def test_a_platform_that_is_busy_is_not_asked_again_for_a_completion(values, platform):
+    platform.on("GET", "/users/~/apps", status=503, reply={})
+    assert values("app", "") == []

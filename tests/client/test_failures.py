@@ -3,11 +3,13 @@
 import json
 import socket
 import stat
+import subprocess
+import sys
 
 import pytest
 import requests
 
-from hkcli.api.transport import LONGEST_RETRY_AFTER_S, RETRY_WAITS_S
+from hkcli.api.transport import LONGEST_RETRY_AFTER_S, Patience
 from tests.client.payloads import app, problem
 
 
@@ -107,7 +109,7 @@ def test_a_platform_that_stays_busy_is_believed_in_the_end(platform):
         platform.on("GET", "/account", status=429, reply=problem("rate_limit", "Too many."))
     with pytest.raises(RateLimited, match="Too many"):
         client(platform, waits).account()
-    assert waits == list(RETRY_WAITS_S)
+    assert waits == list(Patience().retry_waits_s)
 
 
 def test_nobody_waits_longer_than_a_person_would(platform):
@@ -201,3 +203,33 @@ def test_a_fault_of_ours_is_one_line_without_a_traceback(heroku, platform):
     result = heroku("whoami")
     assert result.exit_code == 1
     assert "This should not happen: KeyError: 'email'" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_is_not_asked_for_this_machine(run_heroku, wire, environment, variable):
+    environment[variable] = "http://127.0.0.1:9"
+    wire.on("GET", "/account", {"email": "ada@example.com"})
+    assert run_heroku("whoami").stdout == b"ada@example.com\n"
+
+
+def test_a_host_that_does_not_exist_is_told_in_words(run_heroku, environment):
+    environment["HEROKU_HOST"] = "http://nowhere.invalid"
+    result = run_heroku("create", "demo")
+    said = result.stderr.decode()
+    assert result.returncode == 1 and "Cannot reach http://nowhere.invalid (" in said and "Check the network" in said
+    assert not any(word in said for word in ("HTTPConnectionPool", "0x", "Errno"))
+
+
+def test_https_where_http_is_spoken_is_told_as_that(run_heroku, wire, environment):
+    environment["HEROKU_HOST"] = wire.url.replace("http:", "https:")
+    said = run_heroku("whoami").stderr.decode()
+    assert "it does not speak TLS" in said and "certificate" not in said
+
+
+def test_closed_standard_streams_are_no_fault(environment, wire, folder):
+    environment["HEROKU_HOST"] = wire.url
+    wire.on("GET", "/account", {"email": "ada@example.com"})
+    for closing in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        line = f"{sys.executable} -m hkcli whoami {closing}"
+        done = subprocess.run(["sh", "-c", line], env=environment, cwd=folder, capture_output=True, check=False)
+        assert (done.returncode, b"Error" in done.stderr) == (0, False)

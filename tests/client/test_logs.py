@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hkcli.api.client import PlatformAPI
-from hkcli.api.errors import HerokuError
-from hkcli.api.logs import LogReader
+from hkcli.api.errors import HerokuError, Unreachable
+from hkcli.api.logs import PATIENCE_HERE_S, LogReader
 from hkcli.cli.log_lines import Colours, as_json_lines
 
 EVENTS = "text/event-stream"
@@ -127,21 +127,29 @@ def test_a_tail_of_plain_text_repeats_nothing_though_it_has_no_ids(wire, session
 
 def test_a_tail_gives_up_in_words_when_the_platform_stays_away(wire, sessions):
     sessions("/stream/1")
-    wire.on("GET", "/stream/1", stream(event(1), ends=False))
-    now = [0.0]
+    wire.on("GET", "/stream/1", stream(event(1), ends=False), lambda request: request.cut())
+    now, said = [0.0], []
 
     def sleep(seconds):
         now[0] += seconds
-        wire.routes.clear()
 
-    said = []
-    reader = LogReader(
-        PlatformAPI(wire.url, "t"), "demo", {"tail": True}, tell=said.append, sleep=sleep, clock=lambda: now[0]
-    )
-    with pytest.raises(HerokuError):
-        for _ in reader.blocks():
-            pass
+    api = PlatformAPI(wire.url, "t")
+    reader = LogReader(api, "demo", {"tail": True}, tell=said.append, sleep=sleep, clock=lambda: now[0])
+    with pytest.raises(Unreachable):
+        list(reader.blocks())
     assert len(said) == 1 and said[0].endswith("Reconnecting...")
+    assert PATIENCE_HERE_S < now[0] < PATIENCE_HERE_S + 10
+
+
+def test_a_tail_that_goes_on_at_once_says_nothing_of_it(wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", stream(event(1)), stream(event(2)))
+    said = []
+    reader = LogReader(PlatformAPI(wire.url, "t"), "demo", {"tail": True}, tell=said.append, sleep=lambda _: None)
+    blocks = reader.blocks()
+    assert next(blocks) + next(blocks) == text(1, 2).encode()
+    blocks.close()
+    assert said == []
 
 
 def test_an_app_that_is_gone_ends_the_tail(wire, sessions):
