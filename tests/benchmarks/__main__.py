@@ -11,7 +11,7 @@ def main() -> None:
     for name in wanted:
         print(f"\n## {name}\n", flush=True)
         result = import_module(f"tests.benchmarks.{name}").measure()
-        for line in [result] if isinstance(result, str) else result:
+        for line in result:
             print(line, flush=True)
 
 

@@ -71,9 +71,11 @@ async def both(folder: Path) -> tuple[Figures, Figures]:
         return await load(house.port), await load(port)
 
 
-def measure() -> None:
+def measure() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         routed_figures, direct = asyncio.run(both(Path(folder)))
-    print(f"router, {CLIENTS} clients, each request a connection; router, dyno and clients share one thread")
-    print(f"  through the router: {routed_figures}")
-    print(f"  straight to it:     {direct}")
+    return [
+        f"router, {CLIENTS} clients, each request a connection; router, dyno and clients share one thread",
+        f"  through the router: {routed_figures}",
+        f"  straight to it:     {direct}",
+    ]
