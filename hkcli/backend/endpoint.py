@@ -72,11 +72,13 @@ class Call:
             raise Forbidden("You do not have access to that account.")
 
     def flag(self, key: str) -> bool | None:
-        """A boolean of the body, None when it is absent. Raises BadRequest."""
+        """A boolean of the body, also as 0 or 1 as heroku3 sends it; None when it is absent. Raises BadRequest."""
         value = self.body.get(key)
-        if value is not None and not isinstance(value, bool):
+        if value is None:
+            return None
+        if value not in (0, 1):
             raise BadRequest(f"{key} must be true or false.")
-        return value
+        return bool(value)
 
     def required(self, key: str) -> str:
         value = self.text(key)

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, desired, guard, routes, stack
+from hkcli.backend import accounts, builds, desired, guard, links, routes, stack
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
 from hkcli.backend.dynos import DynoSpec
@@ -30,7 +30,7 @@ from hkcli.backend.either import EitherServer
 from hkcli.backend.endpoint import json_response, refuse
 from hkcli.backend.engines import members
 from hkcli.backend.engines.local import LocalEngine
-from hkcli.backend.errors import NotFound, PlatformError
+from hkcli.backend.errors import NotFound, NotImplementedHere, PlatformError
 from hkcli.backend.guard import Guard
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.logplex import Logplex
@@ -107,6 +107,8 @@ def web_app(platform: Platform, hosts: frozenset[str]) -> Starlette:
 
 async def nothing_here(request: Request, error: Exception) -> Response:
     what = f"{request.method} {request.url.path}"
+    if title := links.title(request.method, request.url.path):
+        return await refuse(request, NotImplementedHere(f"This backend does not serve {title} ({what}).", link=title))
     return await refuse(request, NotFound(f"The requested API endpoint was not found: {what}", "endpoint"))
 
 

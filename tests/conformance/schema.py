@@ -30,6 +30,11 @@ class Link:
         return self.method == method and re.fullmatch(pattern, path) is not None
 
 
+def template(href: str) -> str:
+    """`/apps/{(%23%2Fdefinitions%2F...)}/addons` as `/apps/{}/addons`."""
+    return PARAMETER.sub("{}", unquote(href))
+
+
 @cache
 def document() -> dict[str, Any]:
     """The schema, but for what it says of Heroku's own addresses."""
