@@ -24,8 +24,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="port of the API; 0 for any free one")
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
     parser.add_argument("--stop-grace", type=float, default=30, metavar="SECONDS", help="between SIGTERM and SIGKILL")
+    parser.add_argument(
+        "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
+    )
     words = parser.parse_args()
-    settings = Settings(Home.create(words.home), words.host, words.port, words.store, words.stop_grace)
+    settings = Settings(
+        Home.create(words.home), words.host, words.port, words.store, words.stop_grace, words.rate_limit
+    )
     try:
         asyncio.run(serve(settings))
     except HomeInUse as error:

@@ -1,6 +1,8 @@
 """How a route is written: authenticate, one unit of work, a document out. Failures become responses in one place."""
 
+import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ from hkcli.backend.store import App, User
 from hkcli.backend.work import Work
 
 MAX_BODY_BYTES = 1 << 20
+VERSION = re.compile(r"version\s*=\s*(3(\.[\w.-]+)?|edge)")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,19 @@ class Call:
     def text(self, key: str) -> str | None:
         """A string of the body; null is absent, an object `{"name" | "id": ...}` its name. Raises BadRequest."""
         value = self.body.get(key)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value.keys() & {"name", "id"}:
             value = value.get("name") or value.get("id")
         if value is not None and not isinstance(value, str):
             raise BadRequest(f"{key} must be a string.")
+        return value
+
+    def words(self, key: str) -> list[str]:
+        """A list of strings in the body, empty when it is absent. Raises BadRequest."""
+        value = self.body.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise BadRequest(f"{key} must be a list of strings.")
         return value
 
     def items(self, key: str) -> list[dict[str, Any]]:
@@ -96,14 +108,18 @@ class Call:
 Answer = dict[str, Any] | list[Any] | Collection | Response
 
 
-def route(method: str, path: str, action: Callable[[Call], Answer], *, status: int = 200) -> Route:
-    """An endpoint of the API. The action runs in one transaction; it is committed before the answer is sent."""
+def route(method: str, path: str, action: Callable[[Call], Answer], *, status: int = 200, cost: int = 1) -> Route:
+    """An endpoint of the API. The action runs in one transaction; it is committed before the answer is sent.
+
+    `cost` is how many requests of the account's rate limit a call is.
+    """
 
     async def endpoint(request: Request) -> Response:
         platform: Platform = request.app.state.platform
         check_accept(request)
         body = await read_body(request)
         with platform.works.begin(lambda session: accounts.authenticate(session, authorization_of(request))) as work:
+            request.state.remaining = platform.rate_limits.take(work.user.id, cost)
             answer = action(Call(request, platform, work, body))
         return respond(request, answer, status)
 
@@ -125,11 +141,20 @@ def authorization_of(request: Request) -> str:
 
 
 def check_accept(request: Request) -> None:
-    accept = request.headers.get("accept", "*/*")
-    if not any(kind in accept for kind in ("application/vnd.heroku+json; version=3", "application/json", "*/*")) and (
-        "application/vnd.heroku+json" not in accept or "version=edge" not in accept
-    ):
+    """Raises NotAcceptable."""
+    if not speaks_v3(request.headers.get("accept", "*/*")):
         raise NotAcceptable("Specify the API version in the header `Accept: application/vnd.heroku+json; version=3`.")
+
+
+def speaks_v3(accept: str) -> bool:
+    """Whether one of the media types is version 3 (`3`, `3.sdk`, `edge`) of Heroku's, or leaves it to us."""
+    for media_type in accept.lower().split(","):
+        kind, *parameters = (word.strip() for word in media_type.split(";"))
+        if kind in ("", "*/*", "application/*", "application/json"):
+            return True
+        if kind == "application/vnd.heroku+json" and any(VERSION.fullmatch(each) for each in parameters):
+            return True
+    return False
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -154,7 +179,7 @@ def respond(request: Request, answer: Answer, status: int) -> Response:
     if isinstance(answer, Response):
         return answer
     if not isinstance(answer, Collection):
-        return json_response(answer, status)
+        return fresh(request, json_response(answer, status))
     wanted = ranges.parse(request.headers.get("range"), answer.sortable)
     page, following = ranges.cut(answer.documents, wanted)
     headers = {"Accept-Ranges": ", ".join(answer.sortable)}
@@ -162,7 +187,20 @@ def respond(request: Request, answer: Answer, status: int) -> Response:
         headers["Content-Range"] = f"{wanted.field} {page[0][wanted.field]}..{page[-1][wanted.field]}"
     if following:
         headers["Next-Range"] = following
-    return json_response(page, 206 if following else 200, headers)
+    return fresh(request, json_response(page, 206 if following else 200, headers))
+
+
+def fresh(request: Request, response: Response) -> Response:
+    """The answer with its ETag; 304 and no body for a reader who has it already."""
+    if request.method not in ("GET", "HEAD"):
+        return response
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    response.headers["ETag"] = tag
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if tag not in known and "*" not in known:
+        return response
+    kept = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
+    return Response(status_code=304, headers=kept)
 
 
 def json_response(document: object, status: int, headers: dict[str, str] | None = None) -> Response:

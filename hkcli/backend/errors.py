@@ -9,6 +9,7 @@ PlatformError
 ├── RangeNotSatisfiable 416
 ├── InvalidParams       422  the request cannot be carried out as asked
 ├── ConfirmationRequired 423 repeat it with `confirm`
+├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
 └── NotImplementedHere  501  Heroku serves this, this backend does not yet
 """
@@ -76,6 +77,17 @@ class ConfirmationRequired(PlatformError):
 
     def __init__(self, message: str, app: str) -> None:
         super().__init__(message, headers={"X-Confirmation-Required": app}, app={"name": app})
+
+
+class RateLimited(PlatformError):
+    status, id = 429, "rate_limit"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "Your account reached the API rate limit. Please wait a few minutes before making new requests.",
+            headers={"Retry-After": str(retry_after_s), "RateLimit-Remaining": "0"},
+            url="https://devcenter.heroku.com/articles/platform-api-reference#rate-limits",
+        )
 
 
 class NotImplementedHere(PlatformError):

@@ -7,7 +7,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hkcli.backend.endpoint import json_response
-from hkcli.backend.routes.account import RATE_LIMIT
 
 MAX_REQUEST_ID_CHARS = 200
 
@@ -32,7 +31,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 answer["Request-Id"] = request_id
-                answer["RateLimit-Remaining"] = str(RATE_LIMIT)
+                if (remaining := scope.get("state", {}).get("remaining")) is not None:
+                    answer["RateLimit-Remaining"] = str(remaining)
             await send(message)
 
         host = host_name(headers.get("host", ""))

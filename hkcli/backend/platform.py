@@ -11,6 +11,7 @@ from hkcli.backend.builds import Builds
 from hkcli.backend.errors import NotFound
 from hkcli.backend.home import Home
 from hkcli.backend.logplex import Logplex
+from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
 from hkcli.backend.store import Store
@@ -52,3 +53,4 @@ class Platform:
     urls: Urls
     seal: Seal
     ca_pem: str
+    rate_limits: RateLimits

@@ -36,6 +36,7 @@ from hkcli.backend.home import Home, write_private
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.platform import Platform, Seal
+from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.router.exchange import Routing
@@ -64,6 +65,8 @@ class Settings:
     port: int | None = None
     store_url: str | None = None
     stop_grace_s: float = 30
+    rate_limit: int | None = None
+    """Requests an hour and account; None for no limit."""
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -188,6 +191,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         urls=urls,
         seal=Seal(home.secret()),
         ca_pem=authority.ca_pem,
+        rate_limits=RateLimits(settings.rate_limit),
     )
     routing = Routing(Sites(store, supervisor.dynos), logplex, port)
     config = uvicorn.Config(

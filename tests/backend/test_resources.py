@@ -201,3 +201,9 @@ def test_apps_are_filtered_by_id(api: Backend, app: str) -> None:
     wanted = api.ok("GET", f"/apps/{app}")["id"]
     found = api.ok("POST", "/filters/apps", {"in": {"id": [wanted, "00000000-0000-0000-0000-000000000000"]}})
     assert [each["name"] for each in found] == [app]
+
+
+def test_an_app_is_created_with_features_on(api: Backend) -> None:
+    made = api.ok("POST", "/apps", {"feature_flags": ["runtime-dyno-metadata"]})
+    assert [each["enabled"] for each in api.ok("GET", f"/apps/{made['name']}/features")] == [True]
+    assert status(api.call("POST", "/apps", {"feature_flags": ["levitation"]})) == (404, "not_found")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ class Link:
     href: str
     answer: dict[str, Any] | None
     """The schema of a successful answer."""
+    request: dict[str, Any] | None = None
+    """The schema of the body."""
 
     def matches(self, method: str, path: str) -> bool:
         pattern = "[^/]+".join(re.escape(part) for part in PARAMETER.split(unquote(self.href)))
@@ -47,7 +50,7 @@ def document() -> dict[str, Any]:
 @cache
 def links() -> tuple[Link, ...]:
     return tuple(
-        Link(name, link["title"], link["method"], link["href"], link.get("targetSchema"))
+        Link(name, link["title"], link["method"], link["href"], link.get("targetSchema"), link.get("schema"))
         for name, resource in document()["definitions"].items()
         for link in resource.get("links", [])
     )
@@ -57,6 +60,23 @@ def find(method: str, path: str) -> Link | None:
     """The link of a call; of several the one with the most fixed words."""
     found = [link for link in links() if link.matches(method, path)]
     return min(found, key=lambda link: len(PARAMETER.findall(link.href)), default=None)
+
+
+def wrong_values(link: Link, wrong: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """For each property of the body that has one type, the value that `wrong` gives for this type."""
+    for name, described in ((link.request or {}).get("properties") or {}).items():
+        while "$ref" in described:
+            described = _resolve(described["$ref"])
+        types = [each for each in described.get("type", []) if each != "null"]
+        if len(types) == 1 and types[0] in wrong:
+            yield name, wrong[types[0]]
+
+
+def _resolve(reference: str) -> dict[str, Any]:
+    found: Any = document()
+    for word in reference.removeprefix("#/").split("/"):
+        found = found[word]
+    return dict(found)
 
 
 def problems(method: str, path: str, answer: Any) -> list[str]:

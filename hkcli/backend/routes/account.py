@@ -6,8 +6,6 @@ from hkcli.backend import accounts, schemas
 from hkcli.backend.endpoint import Answer, Call, route
 from hkcli.backend.errors import BadRequest, InvalidParams
 
-RATE_LIMIT = 4500
-
 
 def info(call: Call) -> Answer:
     return schemas.account(call.user)
@@ -78,7 +76,7 @@ def preferences(call: Call) -> Answer:
 
 
 def rate_limits(call: Call) -> Answer:
-    return {"remaining": RATE_LIMIT}
+    return {"remaining": call.platform.rate_limits.remaining(call.user.id)}
 
 
 ROUTES = [
@@ -86,7 +84,7 @@ ROUTES = [
     route("PATCH", "/account", update),
     route("DELETE", "/account", delete),
     route("GET", "/account/delinquency", delinquency),
-    route("GET", "/account/rate-limits", rate_limits),
+    route("GET", "/account/rate-limits", rate_limits, cost=0),
     route("GET", "/users/{user}", info_by_user),
     route("PATCH", "/users/{user}", update_by_user),
     route("DELETE", "/users/{user}", delete_by_user),

@@ -1,6 +1,6 @@
 """Apps, as their owner sees them."""
 
-from hkcli.backend import apps, catalog, releases, schemas
+from hkcli.backend import apps, catalog, features, releases, schemas
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.errors import BadRequest
 from hkcli.backend.store import App
@@ -12,6 +12,7 @@ def document(call: Call, app: App) -> schemas.JSON:
 
 
 def create(call: Call) -> Answer:
+    wanted = [features.of_apps(each) for each in call.words("feature_flags")]
     app = apps.create(
         call.work,
         call.platform.home,
@@ -19,6 +20,8 @@ def create(call: Call) -> Answer:
         region=call.text("region"),
         stack=call.text("stack"),
     )
+    for each in wanted:
+        features.switch(call.work, app, each, True)
     return document(call, app)
 
 

@@ -31,11 +31,23 @@ async def create(request: Request) -> Response:
         record, token = accounts.authorize(
             session,
             user,
-            str(body.get("description") or "Long-lived user authorization"),
-            scope=body.get("scope") or None,
+            description(body.get("description")),
+            scope=scope(body.get("scope")),
             expires_in_s=lifetime_s(body.get("expires_in")),
         )
         return json_response(schemas.authorization(record, token), 201)
+
+
+def description(value: object) -> str:
+    if not isinstance(value, str | None):
+        raise BadRequest("description must be a string.")
+    return value or "Long-lived user authorization"
+
+
+def scope(value: object) -> list[str] | None:
+    if value is None or (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+        return value
+    raise BadRequest("scope must be a list of strings.")
 
 
 def lifetime_s(value: object) -> int | None:

@@ -24,7 +24,7 @@ def create(call: Call) -> Answer:
         "source": call.text("source"),
         "dyno": call.text("dyno") or call.text("dyno_name") or call.text("type") or call.text("ps"),
         "lines": lines(call.body.get("lines")),
-        "tail": call.body.get("tail") is True,
+        "tail": call.flag("tail") or False,
     }
     now = schemas.timestamp(datetime.now(UTC))
     url = f"{call.platform.urls.api}/logs/{call.platform.seal.close('logs', ticket)}"
