@@ -68,11 +68,14 @@ _heroku() {
     releases:rollback) flags="--app --json --remote --help" ;;
     rollback) flags="--app --json --remote --help" ;;
     quickstart) flags="--keep --help" ;;
-    backend:start) flags="--detach --host --port --store --help" ;;
+    backend:start) flags="--detach --host --port --rate-limit --store --help" ;;
     backend:stop) flags="--help" ;;
     backend:status) flags="--json --help" ;;
     backend:env) flags="--shell --help" ;;
     backend:reset) flags="--confirm --help" ;;
+    backend:users) flags="--json --help" ;;
+    backend:users:add) flags="--help" ;;
+    backend:users:remove) flags="--help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     commands) flags="--json --help" ;;
     help) flags="--help" kind=command ;;
@@ -81,7 +84,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-c|--confirm|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--process-type|-p|--ps|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--store|--type) (( index++ )) ;;
+      --addons|-a|--app|--as|-c|--confirm|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--store|--type) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -106,6 +109,7 @@ _heroku() {
     -p|--port) kind=other ;;
     --process-type) kind=process-type ;;
     -p|--ps) kind=process-type ;;
+    --rate-limit) kind=other ;;
     --region) kind=other ;;
     -r|--remote) kind=remote ;;
     --shell) kind=other choices="sh fish" ;;
@@ -197,6 +201,9 @@ backend:stop
 backend:status
 backend:env
 backend:reset
+backend:users
+backend:users:add
+backend:users:remove
 api
 commands
 help

@@ -301,6 +301,20 @@ class PlatformAPI:
         """What a backend on this machine signs its certificates with, as PEM. GET /ca.pem"""
         return self.request("GET", "/ca.pem", headers={"Accept": "*/*"}).text
 
+    # --- the backend's own
+
+    def backend_users(self) -> list[Any]:
+        """GET /backend/users"""
+        return cast(list[Any], self.get("/backend/users"))
+
+    def add_backend_user(self, email: str) -> dict[str, Any]:
+        """The account, with its `password` and `token`. POST /backend/users"""
+        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email}))
+
+    def remove_backend_user(self, email: str) -> None:
+        """DELETE /backend/users/{email}"""
+        self.call("DELETE", f"/backend/users/{segment(email)}")
+
 
 def document_of(response: "Response") -> Any:
     """The JSON of an answer, or None if it is none."""

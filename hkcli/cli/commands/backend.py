@@ -19,13 +19,16 @@ CONFIRMATION = "reset"
 @click.option("-p", "--port", type=click.IntRange(0, 65535), help="port of the API; 0 for any that is free")
 @click.option("--host", metavar="ADDRESS", help="listen on this address instead of 127.0.0.1")
 @click.option("--store", "store_url", metavar="URL", help="SQLAlchemy URL of the store, instead of SQLite")
-def backend_start(run: Run, detach: bool, port: int | None, host: str | None, store_url: str | None) -> None:
+@click.option("--rate-limit", type=click.IntRange(1), metavar="N", help="requests an hour of each user; more get a 429")
+def backend_start(
+    run: Run, detach: bool, port: int | None, host: str | None, store_url: str | None, rate_limit: int | None
+) -> None:
     """Start the backend, and log you in to it.
 
     Without --port it takes 5080, or the next port that is free. In the foreground it runs until Ctrl-C.
     """
     backend = LocalBackend.of(run.env)
-    options = [("--port", port), ("--host", host), ("--store", store_url)]
+    options = [("--port", port), ("--host", host), ("--store", store_url), ("--rate-limit", rate_limit)]
     words = [word for flag, value in options if value is not None for word in (flag, str(value))]
     with run.out.progress("Starting the backend") as step:
         process = backend.start(words, detached=detach)
