@@ -73,6 +73,9 @@ _heroku() {
     backend:status) flags="--json --help" ;;
     backend:env) flags="--shell --help" ;;
     backend:reset) flags="--confirm --help" ;;
+    backend:faults) flags="--json --help" ;;
+    backend:faults:add) flags="--delay --status --times --help" ;;
+    backend:faults:clear) flags="--help" ;;
     backend:users) flags="--json --help" ;;
     backend:users:add) flags="--help" ;;
     backend:users:remove) flags="--help" ;;
@@ -84,7 +87,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-c|--confirm|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--store|--type) (( index++ )) ;;
+      --addons|-a|--app|--as|-c|--confirm|--delay|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--status|--store|--times|--type) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -98,6 +101,7 @@ _heroku() {
     -a|--app) kind=app ;;
     --as) kind=other ;;
     -c|--confirm) kind=app ;;
+    --delay) kind=other ;;
     -d|--dyno) kind=dyno ;;
     --dyno-name) kind=dyno ;;
     -e|--env) kind=other ;;
@@ -116,7 +120,9 @@ _heroku() {
     -s|--size) kind=other ;;
     -s|--source) kind=other choices="app heroku" ;;
     -s|--stack) kind=other ;;
+    --status) kind=other ;;
     --store) kind=other ;;
+    --times) kind=other ;;
     --type) kind=process-type ;;
     *)
       if [[ $cur == -* ]]; then
@@ -201,6 +207,9 @@ backend:stop
 backend:status
 backend:env
 backend:reset
+backend:faults
+backend:faults:add
+backend:faults:clear
 backend:users
 backend:users:add
 backend:users:remove

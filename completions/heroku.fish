@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -c --confirm -d --dyno --dyno-name -e --env -F --field --host --input --name -n --num -p --port --process-type -p --ps --rate-limit --region -r --remote --shell -s --size -s --source -s --stack --store --type
+        else if contains -- $word --addons -a --app --as -c --confirm --delay -d --dyno --dyno-name -e --env -F --field --host --input --name -n --num -p --port --process-type -p --ps --rate-limit --region -r --remote --shell -s --size -s --source -s --stack --status --store --times --type
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -87,6 +87,9 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'backend:status' -d 'Say whether the backend runs, and where; the exit status is 1 when it does not'
     complete -c $program -n __heroku_is_first -a 'backend:env' -d 'Print what other clients need to use the backend: the official CLI, git, node, Go and Python programs'
     complete -c $program -n __heroku_is_first -a 'backend:reset' -d 'Stop the backend and remove all that it holds: apps, releases, add-ons, databases and logs'
+    complete -c $program -n __heroku_is_first -a 'backend:faults' -d 'List the faults that are on'
+    complete -c $program -n __heroku_is_first -a 'backend:faults:add' -d 'Let requests fail, or be answered late: ’METHOD /PATH’, where * stands for anything'
+    complete -c $program -n __heroku_is_first -a 'backend:faults:clear' -d 'End every fault'
     complete -c $program -n __heroku_is_first -a 'backend:users' -d 'List the users of the backend'
     complete -c $program -n __heroku_is_first -a 'backend:users:add' -d 'Add a user to the backend, and show the password and the token to give them'
     complete -c $program -n __heroku_is_first -a 'backend:users:remove' -d 'Remove a user from the backend; refused while they own apps'
@@ -96,8 +99,8 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'version' -d 'Show the version of this program'
     complete -c $program -n '__heroku_is ours login' -l interactive -s i -d 'with email and password; this is the only way, so no need'
     complete -c $program -n '__heroku_is ours login' -l token -s t -d 'read an API token from stdin instead'
-    complete -c $program -n '__heroku_is ours login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset backend:users backend:users:add backend:users:remove api commands help version' -l help -s h -d 'tell how to use it'
-    complete -c $program -n '__heroku_is ours whoami apps create info rename destroy apps:create apps:info apps:rename apps:destroy addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove ps ps:scale releases releases:info releases:rollback rollback backend:status backend:users commands' -l json -s j -d 'print the API’s own document'
+    complete -c $program -n '__heroku_is ours login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset backend:faults backend:faults:add backend:faults:clear backend:users backend:users:add backend:users:remove api commands help version' -l help -s h -d 'tell how to use it'
+    complete -c $program -n '__heroku_is ours whoami apps create info rename destroy apps:create apps:info apps:rename apps:destroy addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove ps ps:scale releases releases:info releases:rollback rollback backend:status backend:faults backend:users commands' -l json -s j -d 'print the API’s own document'
     complete -c $program -n '__heroku_is ours create apps:create' -l addons -x -d 'add-ons to begin with, separated by commas'
     complete -c $program -n '__heroku_is ours create apps:create' -l no-remote -s n -d 'leave git alone'
     complete -c $program -n '__heroku_is ours create apps:create' -l region -x -d 'region of the app'
@@ -144,6 +147,9 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:start' -l store -x -d 'SQLAlchemy URL of the store, instead of SQLite'
     complete -c $program -n '__heroku_is ours backend:env' -l shell -x -a 'sh fish' -d 'whose syntax; by default that of $SHELL'
     complete -c $program -n '__heroku_is ours backend:reset' -l confirm -s c -x -a '(__heroku_values app)' -d 'the word reset, instead of being asked for it'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l delay -x -d 'wait before anything else'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l status -x -d 'answer with this status, and do nothing else'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l times -x -d 'so many requests; by default until it is cleared'
     complete -c $program -n '__heroku_is ours api' -l field -s F -x -d 'a key of the body'
     complete -c $program -n '__heroku_is ours api' -l include -s i -d 'show status and headers on stderr'
     complete -c $program -n '__heroku_is ours api' -l input -x -d 'the body, as JSON; - is stdin'
@@ -171,5 +177,5 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_wants_word remote run' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote run:detached' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote rake' -a '(__heroku_values rake-task)'
-    complete -c $program -n '__heroku_wants_word ours help' -a 'login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart run run:detached rake console releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset backend:users backend:users:add backend:users:remove api commands help version'
+    complete -c $program -n '__heroku_wants_word ours help' -a 'login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart run run:detached rake console releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset backend:faults backend:faults:add backend:faults:clear backend:users backend:users:add backend:users:remove api commands help version'
 end

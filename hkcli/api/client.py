@@ -315,6 +315,18 @@ class PlatformAPI:
         """DELETE /backend/users/{email}"""
         self.call("DELETE", f"/backend/users/{segment(email)}")
 
+    def faults(self) -> list[Any]:
+        """GET /backend/faults"""
+        return cast(list[Any], self.get("/backend/faults"))
+
+    def add_fault(self, wishes: Mapping[str, object]) -> dict[str, Any]:
+        """POST /backend/faults"""
+        return cast(dict[str, Any], self.call("POST", "/backend/faults", json=wishes))
+
+    def clear_faults(self) -> list[Any]:
+        """Those that were on. DELETE /backend/faults"""
+        return cast(list[Any], self.call("DELETE", "/backend/faults"))
+
 
 def document_of(response: "Response") -> Any:
     """The JSON of an answer, or None if it is none."""

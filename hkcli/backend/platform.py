@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from hkcli.backend.builds import Builds
 from hkcli.backend.errors import NotFound
+from hkcli.backend.faults import Faults
 from hkcli.backend.home import Home
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.rate_limits import RateLimits
@@ -54,3 +55,4 @@ class Platform:
     seal: Seal
     ca_pem: str
     rate_limits: RateLimits
+    faults: Faults

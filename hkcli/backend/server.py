@@ -31,7 +31,8 @@ from hkcli.backend.endpoint import json_response, refuse
 from hkcli.backend.engines import members
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.errors import NotFound, NotImplementedHere, PlatformError
-from hkcli.backend.guard import Guard
+from hkcli.backend.faults import Faults
+from hkcli.backend.guard import Guard, OnPurpose
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
@@ -104,6 +105,7 @@ def web_app(platform: Platform, hosts: frozenset[str]) -> Starlette:
         exception_handlers={PlatformError: refuse, 404: nothing_here, 405: nothing_here, Exception: went_wrong},
     )
     app.state.platform = platform
+    app.add_middleware(OnPurpose, faults=platform.faults)
     app.add_middleware(Guard, hosts=hosts)
     return app
 
@@ -192,6 +194,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         seal=Seal(home.secret()),
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
+        faults=Faults(),
     )
     routing = Routing(Sites(store, supervisor.dynos), logplex, port)
     config = uvicorn.Config(
