@@ -10,9 +10,11 @@ from cryptography.fernet import Fernet, InvalidToken
 from hkcli.backend.builds import Builds
 from hkcli.backend.errors import NotFound
 from hkcli.backend.home import Home
+from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
+from hkcli.backend.sources import Sources
 from hkcli.backend.store import Store
 from hkcli.backend.supervisor import Supervisor
 from hkcli.backend.work import Works
@@ -49,6 +51,8 @@ class Platform:
     supervisor: Supervisor
     repositories: Repositories
     builds: Builds
+    sources: Sources
+    outputs: LiveOutputs
     urls: Urls
     seal: Seal
     ca_pem: str
