@@ -28,7 +28,7 @@ class Home:
     def create(cls, root: Path) -> "Home":
         home = cls(root.absolute())
         folders = (home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos, home.outputs)
-        for folder in (home.root, *folders, home.sources, home.caches):
+        for folder in (home.root, *folders, home.sources, home.caches, home.drains):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return home
 
@@ -69,6 +69,11 @@ class Home:
     def sources(self) -> Path:
         """Archives that were uploaded to be built."""
         return self.root / "sources"
+
+    @property
+    def drains(self) -> Path:
+        """How far each log drain has got."""
+        return self.root / "drains"
 
     @property
     def caches(self) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import certifi
 import uvicorn
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +26,7 @@ from hkcli import __version__
 from hkcli.backend import accounts, builds, desired, guard, links, release_phase, routes, stack
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
+from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.either import EitherServer
 from hkcli.backend.endpoint import json_response, refuse
@@ -45,7 +47,7 @@ from hkcli.backend.router.front import Front
 from hkcli.backend.router.sites import Sites
 from hkcli.backend.schemas import Urls, timestamp
 from hkcli.backend.sources import Sources
-from hkcli.backend.store import Store
+from hkcli.backend.store import LogDrain, Store
 from hkcli.backend.supervisor import Supervisor
 from hkcli.backend.work import Works
 
@@ -181,12 +183,21 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
     outputs = LiveOutputs()
     phases = ReleasePhases(home, store, supervisor, outputs)
 
+    def log_drains() -> list[Drain]:
+        with store.transaction() as session:
+            return [Drain(each.id, each.app_id, each.url, each.token) for each in session.scalars(select(LogDrain))]
+
+    trust = ssl.create_default_context(cafile=str(authority.ca_path.with_name("bundle.pem")))
+    draining = Draining(logplex, home.drains, log_drains, trust)
+
     def wake() -> None:
         supervisor.wake()
         phases.wake()
+        draining.wake()
 
     works = phases.works = Works(store, logplex, wake)
     release_phase.fail_interrupted(works)
+    draining.wake()
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
     platform = Platform(
@@ -229,6 +240,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         await phases.close()
         await asyncio.gather(reconciling, return_exceptions=True)
         await rendezvous.close()
+        await draining.close()
         logplex.close()
     if not reconciling.cancelled() and (failure := reconciling.exception()):
         raise failure
