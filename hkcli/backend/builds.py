@@ -1,27 +1,50 @@
-"""Builds: from a pushed commit to a slug and a release, told line by line to whoever pushed."""
+"""Builds: from a push, or an uploaded archive, to a slug and a release, told line by line while it happens."""
 
 import asyncio
 import secrets
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hkcli.backend import buildpacks, procfile, releases, slugs
+from hkcli.backend import buildpacks, installations, procfile, releases, slugs
 from hkcli.backend.buildpacks import BuildFailed, Buildpack, Output, Source
-from hkcli.backend.errors import InvalidParams, NotFound
+from hkcli.backend.engines.unpack import SlugError
+from hkcli.backend.errors import Conflict, InvalidParams, NotFound
 from hkcli.backend.home import Home
+from hkcli.backend.live_output import LiveOutputs
+from hkcli.backend.release_phase import ReleasePhases
 from hkcli.backend.repositories import Pushed, Repositories
 from hkcli.backend.schemas import Urls
-from hkcli.backend.store import App, Build, Slug, Store, User
-from hkcli.backend.work import Works
+from hkcli.backend.store import App, Build, Slug, Store
+from hkcli.backend.work import Work, Works, asked_by
 
 TIMEOUT_S = 15 * 60
 """As on Heroku."""
+
+
+RELEASE_COMMAND_DECLARED = (
+    " !     Release command declared: this new release will not be available until the command succeeds."
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built: `place` puts the source in an empty folder."""
+
+    app_id: str
+    user_id: str
+    version: str | None
+    place: Callable[[Path], Awaitable[None]]
+    buildpacks: tuple[str, ...] = ()
+    """None: those that the app has been given, or the ones that its files ask for."""
+    source_url: str | None = None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,14 +54,25 @@ class Compiled:
     id: str
     archive: slugs.Archive
     process_types: dict[str, str]
-    buildpack: Buildpack
+    buildpack: str
+    config: dict[str, str]
 
 
 class Builds:
-    """Builds pushes, one at a time for each app."""
+    """Builds what is ordered, one at a time for each app."""
 
-    def __init__(self, home: Home, works: Works, repositories: Repositories, urls: Urls) -> None:
+    def __init__(
+        self,
+        home: Home,
+        works: Works,
+        repositories: Repositories,
+        urls: Urls,
+        outputs: LiveOutputs,
+        phases: ReleasePhases,
+    ) -> None:
         self.home, self.works, self.repositories, self.urls = home, works, repositories, urls
+        self.outputs, self.phases = outputs, phases
+        self._tasks: dict[str, asyncio.Task[bool]] = {}
         self._building: set[str] = set()
 
     async def receive(self, app_id: str, user_id: str, pushed: Pushed, out: Output) -> bool:
@@ -54,103 +88,185 @@ class Builds:
         if app_id in self._building:
             out(" !     Another build of this app is under way. Push again when it has finished.")
             return False
-        self._building.add(app_id)
-        try:
-            return await self._build(app_id, user_id, deploys[0].new, pushed.environment, out)
-        finally:
-            self._building.discard(app_id)
+        commit = deploys[0].new
 
-    async def _build(self, app_id: str, user_id: str, commit: str, objects: dict[str, str], out: Output) -> bool:
-        with self.works.begin(lambda session: session.get_one(User, user_id)) as work:
-            app = work.session.get_one(App, app_id)
-            build = Build(app_id=app.id, user_id=user_id, version=commit)
-            work.session.add(build)
-            work.session.flush()
-            work.say(app, "Build started")
-            config, name, address = dict(app.config), app.name, self.urls.web(app)
-            running = releases.current(work.session, app)
+        async def place(root: Path) -> None:
+            await self.repositories.checkout(app_id, commit, root, pushed.environment)
+
+        with self.works.begin(asked_by(user_id)) as work:
+            build = self.order(work, Order(app_id, user_id, commit, place), out)
+        if not await self._outcome(self._tasks[build.id]):
+            return False
+        await self._tell_release(app_id, build.id, out)
+        return True
+
+    def order(self, work: Work, order: Order, out: Output | None = None) -> Build:
+        """Begin a build, once the work is committed. Raises Conflict while another one of the app is under way."""
+        app = work.session.get_one(App, order.app_id)
+        if app.id in self._building:
+            raise Conflict(f"Another build of {app.name} is under way. Try again when it has finished.")
+        build = Build(
+            app_id=app.id,
+            user_id=order.user_id,
+            version=order.version,
+            buildpacks=list(order.buildpacks),
+            source_url=order.source_url,
+            checksum=order.checksum,
+        )
+        work.session.add(build)
+        work.session.flush()
+        work.say(app, "Build started")
+        work.after(lambda: self._start(build.id, order, out))
+        return build
+
+    def cancel(self, app: App, build: Build) -> None:
+        """End a build that is under way. Raises InvalidParams for one that is not."""
+        task = self._tasks.get(build.id)
+        if task is None:
+            raise InvalidParams(f"Build {build.id} of {app.name} has ended already: {build.status}.")
+        task.cancel()
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _start(self, build_id: str, order: Order, out: Output | None) -> None:
+        self._building.add(order.app_id)
+        task = asyncio.create_task(self._carry_out(build_id, order, out), name=f"build-{build_id}")
+        self._tasks[build_id] = task
+
+        def ended(_: "asyncio.Task[bool]") -> None:
+            self._building.discard(order.app_id)
+            del self._tasks[build_id]
+
+        task.add_done_callback(ended)
+
+    async def _outcome(self, task: "asyncio.Task[bool]") -> bool:
+        """Of a build that somebody waits for: ended with whoever waits, and False when it is cancelled."""
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        return not task.cancelled() and task.result()
+
+    async def _carry_out(self, build_id: str, order: Order, out: Output | None) -> bool:
+        with self.works.store.transaction() as session:
+            app = session.get_one(App, order.app_id)
+            name, address, config = app.name, self.urls.web(app), dict(app.config)
+            wanted = order.buildpacks or tuple(each.buildpack for each in installations.of_app(session, app))
+            running = releases.current(session, app)
             kept = f" v{running.version} keeps running." if running and running.slug else ""
-        with self.home.build_output(build.id).open("w") as record:
-            tell = _both(out, record.write)
+        with self.outputs.open(self.home.build_output(build_id)) as output:
+            tell = _both(output.tell, out)
             try:
                 async with asyncio.timeout(TIMEOUT_S):
-                    compiled = await self._compile(app_id, commit, objects, config, tell)
-                version = self._release(app_id, user_id, build.id, commit, compiled)
-            except (BuildFailed, InvalidParams, TimeoutError) as error:
-                self._fail(app_id, user_id, build.id)
+                    compiled = await self._compile(order, wanted, config, tell)
+                tell("-----> Launching...")
+                version, has_command = self._release(order, build_id, compiled)
+            except (BuildFailed, InvalidParams, SlugError, TimeoutError) as error:
+                self._fail(order, build_id)
                 _tell_failure(tell, error, f"Push rejected to {name}.{kept}")
                 return False
-            except BaseException:
-                self._fail(app_id, user_id, build.id)
+            except BaseException as error:
+                self._fail(order, build_id)
+                if isinstance(error, asyncio.CancelledError):
+                    _tell_failure(tell, BuildFailed("The build was cancelled."), f"Push rejected to {name}.{kept}")
                 raise
-            tell("-----> Launching...")
+            if has_command:
+                tell(RELEASE_COMMAND_DECLARED)
             tell(f"       Released v{version}")
             tell(f"       {address} deployed to Heroku")
             tell("")
             tell("Verifying deploy... done.")
         return True
 
-    async def _compile(
-        self, app_id: str, commit: str, objects: dict[str, str], config: dict[str, str], tell: Output
-    ) -> Compiled:
+    async def _tell_release(self, app_id: str, build_id: str, out: Output) -> None:
+        """Show whoever pushed what the release command says; its failure is no failure of the push."""
+        with self.works.store.transaction() as session:
+            build = session.get(Build, build_id)
+            release = releases.of_build(session, build) if build else None
+        if release is None or not release.has_output:
+            return
+        out("Running release command...")
+        out("")
+        rest = b""
+        async for piece in self.phases.follow(app_id, release.id):
+            lines, _, rest = (rest + piece).rpartition(b"\n")
+            for line in lines.decode(errors="replace").splitlines():
+                out(line)
+        succeeded = await self.phases.ended(release.id)
+        out(f"Waiting for release.... {'done' if succeeded else 'failed'}.")
+
+    async def _compile(self, order: Order, wanted: Sequence[str], config: dict[str, str], tell: Output) -> Compiled:
         slug_id = str(uuid.uuid4())
         root = self.home.builds / slug_id
         root.mkdir()
         try:
             tell("Compressing source files... done.")
-            await self.repositories.checkout(app_id, commit, root, objects)
+            await order.place(root)
             tell("Building source:")
             tell("")
-            source = Source(root, config, buildpacks.environment(root, self.home.engine_id()))
+            environment = buildpacks.environment(root, self.home.engine_id())
+            source = Source(root, config, environment, self.home.cache(order.app_id), order.version or "")
             declared = procfile.read(root)
-            buildpack = buildpacks.detect(source)
-            tell(f"-----> {buildpack.name} app detected")
-            defaults = await buildpack.compile(source, tell)
+            chosen = await buildpacks.choose(source, wanted, tell)
+            defaults = {name: line for each in chosen for name, line in (await each.compile(source, tell)).items()}
             tell("-----> Discovering process types")
             tell(f"       Procfile declares types     -> {', '.join(sorted(declared)) or '(none)'}")
-            tell(f"       Default types for buildpack -> {', '.join(sorted(defaults))}")
+            tell(f"       Default types for buildpack -> {', '.join(sorted(defaults)) or '(none)'}")
             tell("-----> Compressing...")
             archive = await asyncio.to_thread(slugs.pack, root, self.home.slug(slug_id))
             tell(f"       Done: {slugs.human_size(archive.size_bytes)}")
         finally:
             await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
-        return Compiled(slug_id, archive, {**defaults, **declared}, buildpack)
+        return Compiled(slug_id, archive, {**defaults, **declared}, chosen[-1].name, first_config(chosen))
 
-    def _release(self, app_id: str, user_id: str, build_id: str, commit: str, compiled: Compiled) -> int:
-        with self.works.begin(lambda session: session.get_one(User, user_id)) as work:
-            app = work.session.get_one(App, app_id)
+    def _release(self, order: Order, build_id: str, compiled: Compiled) -> tuple[int, bool]:
+        """The version of the release, and whether a command has to run before it takes over."""
+        with self.works.begin(asked_by(order.user_id)) as work:
+            app = work.session.get_one(App, order.app_id)
             build = work.session.get_one(Build, build_id)
             slug = Slug(
                 id=compiled.id,
-                app_id=app_id,
-                commit=commit,
+                app_id=app.id,
+                commit=order.version,
                 process_types=compiled.process_types,
-                buildpack=compiled.buildpack.name,
+                buildpack=compiled.buildpack,
                 size_bytes=compiled.archive.size_bytes,
                 checksum=compiled.archive.checksum,
             )
             work.session.add(slug)
             work.session.flush()
-            app.config = {**compiled.buildpack.config(secrets.token_hex(64)), **app.config}
-            release = releases.create(work, app, f"Deploy {commit[:8]}", slug=slug)
+            app.config = {**compiled.config, **app.config}
+            release = releases.create(work, app, f"Deploy {(order.version or slug.id)[:8]}", slug=slug)
             build.status, build.slug_id, build.release_id = "succeeded", slug.id, release.id
             work.note(app, "Build succeeded")
-            return release.version
+            return release.version, release.has_output
 
-    def _fail(self, app_id: str, user_id: str, build_id: str) -> None:
-        with self.works.begin(lambda session: session.get_one(User, user_id)) as work:
-            app = work.session.get(App, app_id)
+    def _fail(self, order: Order, build_id: str) -> None:
+        with self.works.begin(asked_by(order.user_id)) as work:
+            app = work.session.get(App, order.app_id)
             build = work.session.get(Build, build_id)
             if app and build:
                 build.status = "failed"
-                work.note(app, "Build failed -- check your build output")
+                work.note(app, f"Build failed -- check your build output: {self.urls.output(build)}")
 
 
-def _both(out: Output, record: Callable[[str], object]) -> Output:
+def first_config(chosen: Sequence[Buildpack]) -> dict[str, str]:
+    """Config vars that a first deploy sets, of all buildpacks together."""
+    secret = secrets.token_hex(64)
+    return {name: value for each in chosen for name, value in each.config(secret).items()}
+
+
+def _both(record: Output, out: Output | None) -> Output:
     def tell(line: str) -> None:
-        record(f"{line}\n")
-        with suppress(ConnectionError):
-            out(line)
+        record(line)
+        if out is not None:
+            with suppress(ConnectionError):
+                out(line)
 
     return tell
 

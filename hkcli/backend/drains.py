@@ -37,6 +37,7 @@ def add(work: Work, app: App, url: str) -> LogDrain:
     work.session.add(drain)
     work.session.flush()
     work.say(app, "Add drain")
+    work.reconcile()
     return drain
 
 
@@ -53,3 +54,4 @@ def check_url(url: str) -> None:
 def remove(work: Work, app: App, drain: LogDrain) -> None:
     work.session.delete(drain)
     work.say(app, "Remove drain")
+    work.reconcile()

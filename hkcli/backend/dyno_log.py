@@ -1,5 +1,6 @@
 """What the platform says in an app's log about one dyno, in Heroku's words (PROTOCOL 4.2, 4.7)."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from hkcli.backend.dynos import Dyno, DynoSpec, DynoState
@@ -26,9 +27,11 @@ BOOT_KILL = "Stopping process with SIGKILL"
 
 
 class DynoLog:
-    def __init__(self, logplex: Logplex, spec: DynoSpec) -> None:
+    def __init__(self, logplex: Logplex, spec: DynoSpec, copy: Callable[[bytes], object] | None = None) -> None:
+        """`copy` is given all that the dyno prints, besides the log."""
         self._logplex = logplex
         self._spec = spec
+        self._copy = copy
 
     def event(self, text: str) -> None:
         self._logplex.write(self._spec.app_id, "heroku", self._spec.name, text)
@@ -50,6 +53,8 @@ class DynoLog:
         self._logplex.write(self._spec.app_id, "app", "api", text)
 
     def output(self, lines: bytes) -> None:
+        if self._copy:
+            self._copy(lines)
         self._logplex.write(self._spec.app_id, "app", self._spec.name, lines)
 
     async def follow(self, process: Process) -> None:

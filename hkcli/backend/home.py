@@ -27,7 +27,8 @@ class Home:
     @classmethod
     def create(cls, root: Path) -> "Home":
         home = cls(root.absolute())
-        for folder in (home.root, home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos):
+        folders = (home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos, home.outputs)
+        for folder in (home.root, *folders, home.sources, home.caches, home.drains):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return home
 
@@ -60,6 +61,25 @@ class Home:
         return self.root / "dynos"
 
     @property
+    def outputs(self) -> Path:
+        """Of release commands, a folder an app."""
+        return self.root / "outputs"
+
+    @property
+    def sources(self) -> Path:
+        """Archives that were uploaded to be built."""
+        return self.root / "sources"
+
+    @property
+    def drains(self) -> Path:
+        """How far each log drain has got."""
+        return self.root / "drains"
+
+    @property
+    def caches(self) -> Path:
+        return self.root / "caches"
+
+    @property
     def authority(self) -> Path:
         return self.root / "authority"
 
@@ -87,6 +107,13 @@ class Home:
     def repository(self, app_id: str) -> Path:
         return self.repositories / f"{app_id}.git"
 
+    def release_output(self, app_id: str, release_id: str) -> Path:
+        return self.outputs / app_id / f"{release_id}.log"
+
+    def cache(self, app_id: str) -> Path:
+        """What an app's buildpacks keep from build to build."""
+        return self.caches / app_id
+
     def build_output(self, build_id: str) -> Path:
         return self.builds / f"{build_id}.log"
 
@@ -94,6 +121,8 @@ class Home:
         """Remove what a destroyed app had."""
         remove(self.database(app_id))
         remove(self.repository(app_id))
+        remove(self.outputs / app_id)
+        remove(self.cache(app_id))
         for slug_id in slug_ids:
             remove(self.slug(slug_id))
         for build_id in build_ids:
@@ -112,6 +141,9 @@ class Home:
                 remove(path)
         for path in self.repositories.glob("*.git"):
             if path.name not in kept:
+                remove(path)
+        for path in (*self.outputs.iterdir(), *self.caches.iterdir()):
+            if path.name not in app_ids:
                 remove(path)
 
     def lock(self) -> None:

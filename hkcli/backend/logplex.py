@@ -196,6 +196,27 @@ class Logplex:
         finally:
             channel.tails.discard(follower)
 
+    def position(self, app_id: str) -> int:
+        """The number of the newest line; 0 when there is none."""
+        return self._channel(app_id).next - 1
+
+    def open_tail(self, app_id: str, *, after: int, limit_bytes: int) -> Tail:
+        """All lines after a number, from now on as well, for one reader; lines that are gone already count as lost."""
+        channel = self._channel(app_id)
+        tail = Tail(LogFilter(), limit_bytes)
+        for chunk in channel.since(tail.filter, after):
+            tail.push(chunk, self._now())
+        first = channel.chunks[0].first if channel.chunks else channel.next
+        if (gap := first - after - 1) > 0:
+            tail.dropped, tail.dropped_since = tail.dropped + gap, tail.dropped_since or self._now()
+        channel.tails.add(tail)
+        return tail
+
+    def close_tail(self, app_id: str, tail: Tail) -> None:
+        tail.close()
+        if app_id in self._channels:
+            self._channels[app_id].tails.discard(tail)
+
     def tails(self, app_id: str) -> int:
         """How many readers follow the app's log."""
         return len(self._channel(app_id).tails)

@@ -100,7 +100,7 @@ def detach(work: Work, attachment: Attachment) -> None:
     work.session.delete(attachment)
     work.session.flush()
     app.config = {name: value for name, value in app.config.items() if name not in gone}
-    releases.create(work, app, f"Detach {attachment.name} (@ref:{attachment.addon.name})")
+    releases.create(work, app, f"Detach {attachment.name} (@ref:{attachment.addon.name})", runs_command=False)
 
 
 def change_plan(work: Work, addon: Addon, wanted: str) -> None:

@@ -11,10 +11,12 @@ from hkcli.backend.builds import Builds
 from hkcli.backend.errors import NotFound
 from hkcli.backend.faults import Faults
 from hkcli.backend.home import Home
+from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
+from hkcli.backend.sources import Sources
 from hkcli.backend.store import Store
 from hkcli.backend.supervisor import Supervisor
 from hkcli.backend.work import Works
@@ -51,6 +53,8 @@ class Platform:
     supervisor: Supervisor
     repositories: Repositories
     builds: Builds
+    sources: Sources
+    outputs: LiveOutputs
     urls: Urls
     seal: Seal
     ca_pem: str

@@ -7,28 +7,40 @@ from sqlalchemy.orm import Session
 
 from hkcli.backend import formation, names
 from hkcli.backend.errors import InvalidParams, NotFound
-from hkcli.backend.store import Addon, App, Release, Slug, now
+from hkcli.backend.store import Addon, App, Build, Release, Slug, now
 from hkcli.backend.work import Work
 
+COMMAND_TYPE = "release"
+"""The process type that runs before a release takes over."""
 
-def create(work: Work, app: App, description: str, *, slug: Slug | None = None) -> Release:
-    """The next release, of `app.config` as it is now and of the slug given, or the one that runs."""
+
+def create(work: Work, app: App, description: str, *, slug: Slug | None = None, runs_command: bool = True) -> Release:
+    """The next release, of `app.config` as it is now and of the slug given, or the one that runs, or is about to.
+
+    It is pending when the slug has a command to run first, and when it follows a release that is pending."""
     before = latest(work.session, app)
+    base = newest(work.session, app, "succeeded", "pending")
+    slug = slug or (base.slug if base else None)
+    has_command = slug is not None and COMMAND_TYPE in slug.process_types
+    is_pending = has_command and (runs_command or (base is not None and base.status == "pending"))
     release = Release(
         app_id=app.id,
         user=work.user,
         version=before.version + 1 if before else 1,
         description=description,
-        slug=slug or (before.slug if before else None),
+        status="pending" if is_pending else "succeeded",
+        has_output=is_pending,
+        slug=slug,
         config=dict(app.config),
         plans=sorted(work.session.scalars(select(Addon.plan).where(Addon.app_id == app.id))),
     )
     work.session.add(release)
     work.session.flush()
-    app.released_at = now()
     work.say(app, description)
     work.say(app, f"Release v{release.version} created")
-    formation.follow(work, app, release)
+    if not is_pending:
+        app.released_at = now()
+        formation.follow(work, app, release)
     work.reconcile()
     return release
 
@@ -40,13 +52,21 @@ def latest(session: Session, app: App) -> Release | None:
 
 def current(session: Session, app: App) -> Release | None:
     """The newest release that succeeded: what runs."""
+    return newest(session, app, "succeeded")
+
+
+def newest(session: Session, app: App, *statuses: str) -> Release | None:
     query = (
         select(Release)
-        .where(Release.app_id == app.id, Release.status == "succeeded")
+        .where(Release.app_id == app.id, Release.status.in_(statuses))
         .order_by(Release.version.desc())
         .limit(1)
     )
     return session.scalars(query).one_or_none()
+
+
+def of_build(session: Session, build: Build) -> Release | None:
+    return session.get(Release, build.release_id) if build.release_id else None
 
 
 def every(session: Session, app: App) -> list[Release]:

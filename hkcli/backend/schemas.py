@@ -1,5 +1,6 @@
 """The wire shapes: our records as the documents of Heroku's Platform API v3, with every key of the published schema."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ class Urls:
     """Where this platform is reached, without a trailing slash: `http://localhost:5080`."""
 
     api: str
+    secret: bytes = b""
 
     def git(self, app: App) -> str:
         return f"{self.api}/{app.name}.git"
@@ -27,8 +29,14 @@ class Urls:
         port = host.rpartition(":")[2]
         return f"{scheme}://{app.name}.localhost:{port}/"
 
-    def build_output(self, build: Build) -> str:
-        return f"{self.api}/builds/{build.id}/output"
+    def output(self, record: Build | Release) -> str:
+        """Where a build's or release command's output is; whoever knows the address may read it, as on Heroku."""
+        kind = record.__tablename__
+        return f"{self.api}/outputs/{kind}/{record.id}/{self.proof(kind, record.id)}"
+
+    def proof(self, *words: str) -> str:
+        """What only we can say of these words."""
+        return hmac.new(self.secret, "/".join(words).encode(), "sha256").hexdigest()
 
 
 def timestamp(moment: datetime) -> str:
@@ -153,7 +161,7 @@ def dyno(record: Dyno) -> JSON:
     }
 
 
-def release(record: Release, owner: App, current: Release | None) -> JSON:
+def release(record: Release, owner: App, urls: Urls, current: Release | None) -> JSON:
     return {
         "addon_plan_names": record.plans,
         "app": ref(owner),
@@ -163,7 +171,7 @@ def release(record: Release, owner: App, current: Release | None) -> JSON:
         "description": record.description,
         "eligible_for_rollback": record.slug_id is not None and record.status == "succeeded",
         "id": record.id,
-        "output_stream_url": None,
+        "output_stream_url": urls.output(record) if record.has_output else None,
         "slug": {"id": record.slug_id} if record.slug_id else None,
         "status": record.status,
         "user": user_ref(record.user),
@@ -190,16 +198,16 @@ def slug(record: Slug, owner: App, blob_url: str) -> JSON:
 def build(record: Build, owner: App, urls: Urls) -> JSON:
     return {
         "app": {"id": owner.id},
-        "buildpacks": None,
+        "buildpacks": [{"name": each, "url": each} for each in record.buildpacks] or None,
         **dates(record),
         "generation": "cedar",
         "id": record.id,
-        "output_stream_url": urls.build_output(record),
+        "output_stream_url": urls.output(record),
         "release": {"id": record.release_id} if record.release_id else None,
         "slug": {"id": record.slug_id} if record.slug_id else None,
         "source_blob": {
-            "checksum": None,
-            "url": urls.git(owner),
+            "checksum": record.checksum,
+            "url": record.source_url or urls.git(owner),
             "version": record.version,
             "version_description": None,
         },

@@ -17,14 +17,16 @@ from typing import Any, cast
 
 import certifi
 import uvicorn
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, desired, guard, links, routes, stack
+from hkcli.backend import accounts, builds, desired, guard, links, release_phase, routes, stack
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
+from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.either import EitherServer
 from hkcli.backend.endpoint import json_response, refuse
@@ -34,17 +36,20 @@ from hkcli.backend.errors import NotFound, NotImplementedHere, PlatformError
 from hkcli.backend.faults import Faults
 from hkcli.backend.guard import Guard, OnPurpose
 from hkcli.backend.home import Home, write_private
+from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.platform import Platform, Seal
 from hkcli.backend.rate_limits import RateLimits
+from hkcli.backend.release_phase import ReleasePhases
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.router.exchange import Routing
 from hkcli.backend.router.front import Front
 from hkcli.backend.router.sites import Sites
 from hkcli.backend.schemas import Urls, timestamp
-from hkcli.backend.store import Store
+from hkcli.backend.sources import Sources
+from hkcli.backend.store import LogDrain, Store
 from hkcli.backend.supervisor import Supervisor
 from hkcli.backend.work import Works
 
@@ -162,7 +167,8 @@ async def serve(settings: Settings) -> None:
 async def run(settings: Settings, store: Store, listener: socket.socket) -> None:
     home = settings.home
     port = listener.getsockname()[1]
-    urls = Urls(f"http://localhost:{port}" if guard.is_loopback(settings.host) else f"http://{settings.host}:{port}")
+    api = f"http://localhost:{port}" if guard.is_loopback(settings.host) else f"http://{settings.host}:{port}"
+    urls = Urls(api, home.secret())
     logplex = Logplex(home.logs)
     engine = LocalEngine(
         home.dynos, home.engine_id(), path=os.environ.get("PATH", os.defpath), stack_bin=stack.install(home.stack)
@@ -179,7 +185,24 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
 
     patience = Patience(stop_s=settings.stop_grace_s)
     supervisor = Supervisor(engine, logplex, rendezvous, wanted, patience=patience)
-    works = Works(store, logplex, supervisor.wake)
+    outputs = LiveOutputs()
+    phases = ReleasePhases(home, store, supervisor, outputs)
+
+    def log_drains() -> list[Drain]:
+        with store.transaction() as session:
+            return [Drain(each.id, each.app_id, each.url, each.token) for each in session.scalars(select(LogDrain))]
+
+    trust = ssl.create_default_context(cafile=str(authority.ca_path.with_name("bundle.pem")))
+    draining = Draining(logplex, home.drains, log_drains, trust)
+
+    def wake() -> None:
+        supervisor.wake()
+        phases.wake()
+        draining.wake()
+
+    works = phases.works = Works(store, logplex, wake)
+    release_phase.fail_interrupted(works)
+    draining.wake()
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
     platform = Platform(
@@ -189,7 +212,9 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         logplex=logplex,
         supervisor=supervisor,
         repositories=repositories,
-        builds=Builds(home, works, repositories, urls),
+        builds=Builds(home, works, repositories, urls, outputs, phases),
+        sources=Sources(home.sources),
+        outputs=outputs,
         urls=urls,
         seal=Seal(home.secret()),
         ca_pem=authority.ca_pem,
@@ -217,9 +242,12 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         home.state.unlink(missing_ok=True)
         server.should_exit = True
         await serving
+        await platform.builds.close()
         await supervisor.shutdown()
+        await phases.close()
         await asyncio.gather(reconciling, return_exceptions=True)
         await rendezvous.close()
+        await draining.close()
         logplex.close()
     if not reconciling.cancelled() and (failure := reconciling.exception()):
         raise failure

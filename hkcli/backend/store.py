@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class StoreError(Exception):
@@ -120,6 +120,11 @@ class Build(Record):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     status: Mapped[str] = mapped_column(String(12), default="pending")
     version: Mapped[str | None] = mapped_column(String(255), default=None)
+    buildpacks: Mapped[list[str]] = mapped_column(default=list)
+    """Those that the request named."""
+    source_url: Mapped[str | None] = mapped_column(Text, default=None)
+    """Of an uploaded source; a push has none."""
+    checksum: Mapped[str | None] = mapped_column(String(80), default=None)
     slug_id: Mapped[str | None] = mapped_column(ForeignKey("slugs.id"), default=None)
     release_id: Mapped[str | None] = mapped_column(ForeignKey("releases.id"), default=None)
     user: Mapped[User] = relationship(lazy="joined")
@@ -136,6 +141,8 @@ class Release(Record):
     slug_id: Mapped[str | None] = mapped_column(ForeignKey("slugs.id"), default=None)
     config: Mapped[dict[str, str]]
     plans: Mapped[list[str]] = mapped_column(default=list)
+    has_output: Mapped[bool] = mapped_column(default=False)
+    """Whether a command was to run before it took over."""
     slug: Mapped[Slug | None] = relationship(lazy="joined")
     user: Mapped[User] = relationship(lazy="joined")
 

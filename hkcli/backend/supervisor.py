@@ -127,19 +127,22 @@ class Supervisor:
         *,
         attach: bool,
         terminal: Terminal | None,
-        user: str,
+        user: str | None,
         time_to_live_s: float = TIME_TO_LIVE_S,
+        copy: Callable[[bytes], object] | None = None,
     ) -> Dyno:
         """Start a one-off; with `attach` it waits for the client that `attach_url` is given to.
 
-        Attached without a terminal, stdin and stdout are pipes. After `time_to_live_s` it is stopped."""
+        Attached without a terminal, stdin and stdout are pipes. After `time_to_live_s` it is stopped. `user` is who
+        asked for it, None for the platform; `copy` is given what a detached one prints, besides the log."""
         if self._closing:
             raise RuntimeError("the supervisor is shutting down")
         ticket = self._rendezvous.open() if attach else None
         dyno = self._new_dyno(spec)
         dyno.attach_url = ticket.url if ticket else None
-        told = DynoLog(self._logplex, spec)
-        told.one_off_requested(user)
+        told = DynoLog(self._logplex, spec, copy)
+        if user is not None:
+            told.one_off_requested(user)
         one_off = OneOff(
             dyno,
             self._engine,

@@ -41,6 +41,11 @@ class Work:
         self.afterwards.append(action)
 
 
+def asked_by(user_id: str) -> Callable[[Session], User]:
+    """For work that goes on after its request: who asked for it."""
+    return lambda session: session.get_one(User, user_id)
+
+
 @dataclass(frozen=True)
 class Works:
     """Opens units of work, and does after the commit what they asked for."""

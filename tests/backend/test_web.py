@@ -113,3 +113,16 @@ def test_an_apps_host_never_leads_to_the_api_nor_the_apis_to_an_app(api: Backend
         first = kept.get(f"{api.url}/account", headers=token, timeout=10)
         second = kept.get(f"{api.url}/account", headers={**token, "Host": f"{app}.localhost"}, timeout=10)
     assert (first.status_code, second.status_code) == (200, 403)
+
+
+def test_an_apps_own_domains_lead_to_it_and_a_wildcard_to_what_is_below(api: Backend, app: str, folder: Path) -> None:
+    api.push(folder, app)
+    own, below = f"www.{app}.example", f"*.{app}.example.com"
+    assert get(api, own).status_code == 403
+    for hostname in (own, below):
+        api.ok("POST", f"/apps/{app}/domains", {"hostname": hostname, "sni_endpoint": None})
+    assert get(api, f"{own.upper()}:80").text == "web.1 None http"
+    assert get(api, f"a.{app}.example.com").text == "web.1 None http"
+    assert get(api, f"{app}.example.com").status_code == 403
+    api.ok("DELETE", f"/apps/{app}/domains/{own}")
+    assert get(api, own).status_code == 403

@@ -44,9 +44,8 @@ class RouterConnection(asyncio.StreamReaderProtocol):
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
         self._writer = asyncio.StreamWriter(transport, self, self._reader, self._loop_of)
-        peer = transport.get_extra_info("peername")
         client = Wire(h11.SERVER, self._reader, self._writer)
-        self._own(self._loop_of.create_task(self._serve(client, str(peer[0]) if peer else "")))
+        self._own(self._loop_of.create_task(self._serve(client)))
 
     def eof_received(self) -> bool | None:
         self._tell_gone()
@@ -70,9 +69,9 @@ class RouterConnection(asyncio.StreamReaderProtocol):
     def _watch(self, on_gone: Callable[[], object] | None) -> None:
         self._on_gone = on_gone
 
-    async def _serve(self, client: Wire, peer: str) -> None:
+    async def _serve(self, client: Wire) -> None:
         try:
-            while await self._exchange(client, peer) and not self._closing:
+            while await self._exchange(client) and not self._closing:
                 client.state.start_next_cycle()
             await linger(client)
         except (ConnectionError, TimeoutError):
@@ -82,7 +81,7 @@ class RouterConnection(asyncio.StreamReaderProtocol):
         finally:
             client.writer.close()
 
-    async def _exchange(self, client: Wire, peer: str) -> bool:
+    async def _exchange(self, client: Wire) -> bool:
         """Answer one request; whether there may be another on this connection."""
         self._is_idle = True
         try:
@@ -100,7 +99,10 @@ class RouterConnection(asyncio.StreamReaderProtocol):
         elif not self._routing.sites.is_site(host):
             await self._refuse(client, 421, request.method)
         else:
-            await Exchange(self._routing, client, request, peer=peer, on_gone=self._watch).run(host)
+            peer, is_tls = (client.writer.get_extra_info(each) for each in ("peername", "ssl_object"))
+            scheme, address = "https" if is_tls else "http", str(peer[0]) if peer else ""
+            exchange = Exchange(self._routing, client, request, peer=address, scheme=scheme, on_gone=self._watch)
+            await exchange.run(host)
         return client.state.our_state is client.state.their_state is h11.DONE
 
     async def _refuse(self, client: Wire, status: int, method: bytes = b"GET") -> None:

@@ -57,11 +57,12 @@ class Exchange:
         request: h11.Request,
         *,
         peer: str,
+        scheme: str,
         on_gone: Callable[[Callable[[], object] | None], None],
     ) -> None:
         self._routing, self._waits = routing, routing.waits
         self._client, self._request = client, request
-        self._on_gone = on_gone
+        self._scheme, self._on_gone = scheme, on_gone
         self._is_gone = False
         self._begun = False
         self._alarm: asyncio.Timeout | None = None
@@ -152,6 +153,7 @@ class Exchange:
         forwarded = heads.for_dyno(
             self._request,
             fwd=self._record.fwd,
+            scheme=self._scheme,
             identity=self._record.request_id,
             port=self._routing.port,
             now_ms=time.time_ns() // 1_000_000,

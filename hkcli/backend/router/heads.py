@@ -60,7 +60,7 @@ def forwarded_for(request: h11.Request, peer: str) -> str:
     return f"{before}, {peer}" if before else peer
 
 
-def for_dyno(request: h11.Request, *, fwd: str, identity: str, port: int, now_ms: int) -> h11.Request:
+def for_dyno(request: h11.Request, *, fwd: str, scheme: str, identity: str, port: int, now_ms: int) -> h11.Request:
     """The request as the dyno gets it: on a connection of its own, with the router's headers."""
     gone = HOP_BY_HOP | ROUTERS_OWN | {b"expect", b"x-request-id"} | listed(request.headers, b"connection")
     kept = [each for each in request.headers.raw_items() if each[0].lower() not in gone]
@@ -74,7 +74,7 @@ def for_dyno(request: h11.Request, *, fwd: str, identity: str, port: int, now_ms
     added = {
         b"X-Request-Id": identity.encode(),
         b"X-Forwarded-For": fwd.encode("ascii", "replace"),
-        b"X-Forwarded-Proto": b"http",
+        b"X-Forwarded-Proto": scheme.encode(),
         b"X-Forwarded-Port": str(port).encode(),
         b"X-Request-Start": str(now_ms).encode(),
         b"Via": b", ".join(via),

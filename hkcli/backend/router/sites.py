@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from hkcli.backend import releases
 from hkcli.backend.dynos import Dyno, DynoState
+from hkcli.backend.guard import is_loopback
 from hkcli.backend.router.faults import Code, Fault
-from hkcli.backend.store import App, Formation, Store
+from hkcli.backend.store import App, Domain, Formation, Store
 
 APPS_DOMAIN = ".localhost"
+KNOWN_LIMIT = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class Sites:
 
     def is_site(self, host: str) -> bool:
         """Whether a request for this host is the router's, never the API's."""
-        return host.endswith(APPS_DOMAIN)
+        return host.endswith(APPS_DOMAIN) or (not is_loopback(host) and self.find(host) is not None)
 
     def find(self, host: str) -> Site | None:
-        if self._as_of != self._store.commits:
+        if self._as_of != self._store.commits or len(self._known) > KNOWN_LIMIT:
             self._known.clear()
         if host not in self._known:
             with self._store.transaction() as session:
@@ -55,8 +57,7 @@ class Sites:
 
 
 def look_up(session: Session, host: str) -> Site | None:
-    name = host.removesuffix(APPS_DOMAIN)
-    app = session.scalars(select(App).where(App.name == name)).one_or_none()
+    app = app_at(session, host)
     if app is None:
         return None
     release = releases.current(session, app)
@@ -71,6 +72,16 @@ def look_up(session: Session, host: str) -> Site | None:
         web_quantity=quantity or 0,
         config=dict(app.config),
     )
+
+
+def app_at(session: Session, host: str) -> App | None:
+    """The app of this name, or with this domain: its own, or a wildcard's."""
+    if host.endswith(APPS_DOMAIN):
+        return session.scalars(select(App).where(App.name == host.removesuffix(APPS_DOMAIN))).one_or_none()
+    names = (host, "*." + host.partition(".")[2])
+    found = session.scalars(select(Domain).where(Domain.hostname.in_(names))).all()
+    own = sorted(found, key=lambda domain: domain.hostname == host)
+    return session.get(App, own[-1].app_id) if own else None
 
 
 def choose(site: Site, dynos: Iterable[Dyno]) -> list[Dyno]:

@@ -124,7 +124,7 @@ def uncouple(call: Call) -> Answer:
 
 def latest_releases(call: Call) -> Answer:
     running = pipelines.running(call.session, call.user, found(call))
-    return [schemas.release(release, app, release) for app, release in running]
+    return [schemas.release(release, app, call.platform.urls, release) for app, release in running]
 
 
 def latest_builds(call: Call) -> Answer:

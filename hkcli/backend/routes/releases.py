@@ -9,7 +9,7 @@ def every(call: Call) -> Answer:
     app = call.app()
     current = releases.current(call.session, app)
     return Collection(
-        [schemas.release(each, app, current) for each in releases.every(call.session, app)],
+        [schemas.release(each, app, call.platform.urls, current) for each in releases.every(call.session, app)],
         ("version", "id", "created_at", "updated_at"),
     )
 
@@ -17,7 +17,7 @@ def every(call: Call) -> Answer:
 def info(call: Call) -> Answer:
     app = call.app()
     found = releases.find(call.session, app, call.path("release"))
-    return schemas.release(found, app, releases.current(call.session, app))
+    return schemas.release(found, app, call.platform.urls, releases.current(call.session, app))
 
 
 def create(call: Call) -> Answer:
@@ -28,7 +28,7 @@ def create(call: Call) -> Answer:
         made = releases.deploy(call.work, app, slug, call.text("description"))
     else:
         raise BadRequest("release (to roll back) or slug (to deploy) is required.")
-    return schemas.release(made, app, releases.current(call.session, app))
+    return schemas.release(made, app, call.platform.urls, releases.current(call.session, app))
 
 
 ROUTES = [

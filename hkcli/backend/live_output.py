@@ -1,0 +1,56 @@
+"""Output of a build or a release command: written to a file, and followed by readers while it grows."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+
+READ_BYTES = 64 * 1024
+
+
+class LiveOutputs:
+    """Who reads a file that is still written is woken by its writer, and ends with it."""
+
+    def __init__(self) -> None:
+        self._growing: dict[Path, asyncio.Event] = {}
+
+    def open(self, path: Path) -> "LiveOutput":
+        return LiveOutput(path, self._growing)
+
+    async def stream(self, path: Path, *, after_bytes: int = 0) -> AsyncIterator[bytes]:
+        """All that is written to the file, from an offset, to its end. Raises FileNotFoundError before it is begun."""
+        with path.open("rb") as file:
+            file.seek(after_bytes)
+            while True:
+                grown = self._growing.get(path)
+                while data := file.read(READ_BYTES):
+                    yield data
+                if grown is None:
+                    return
+                await grown.wait()
+
+
+class LiveOutput:
+    """A context: the output is complete at its end."""
+
+    def __init__(self, path: Path, growing: dict[Path, asyncio.Event]) -> None:
+        self._path, self._growing = path, growing
+
+    def __enter__(self) -> "LiveOutput":
+        self._file = self._path.open("ab", buffering=0)
+        self._growing[self._path] = asyncio.Event()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._growing.pop(self._path).set()
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        before, self._growing[self._path] = self._growing[self._path], asyncio.Event()
+        before.set()
+
+    def tell(self, line: str) -> None:
+        self.write(f"{line}\n".encode())
