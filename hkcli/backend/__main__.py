@@ -24,12 +24,19 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="port of the API; 0 for any free one")
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
     parser.add_argument("--stop-grace", type=float, default=30, metavar="SECONDS", help="between SIGTERM and SIGKILL")
+    parser.add_argument("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql")
     parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
     )
     words = parser.parse_args()
     settings = Settings(
-        Home.create(words.home), words.host, words.port, words.store, words.stop_grace, words.rate_limit
+        home=Home.create(words.home),
+        host=words.host,
+        port=words.port,
+        store_url=words.store,
+        stop_grace_s=words.stop_grace,
+        rate_limit=words.rate_limit,
+        postgres_url=words.postgres,
     )
     try:
         asyncio.run(serve(settings))

@@ -28,7 +28,7 @@ class Home:
     def create(cls, root: Path) -> "Home":
         home = cls(root.absolute())
         folders = (home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos, home.outputs)
-        for folder in (home.root, *folders, home.sources, home.caches, home.drains):
+        for folder in (home.root, *folders, home.sources, home.caches, home.drains, home.addons):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return home
 
@@ -74,6 +74,11 @@ class Home:
     def drains(self) -> Path:
         """How far each log drain has got."""
         return self.root / "drains"
+
+    @property
+    def addons(self) -> Path:
+        """Notes of what was made for add-ons."""
+        return self.root / "addons"
 
     @property
     def caches(self) -> Path:

@@ -36,6 +36,7 @@ def create(
         service=service.name,
         plan=plan.name,
         config=provisioned.config,
+        state="provisioned" if provisioned.is_ready else "provisioning",
     )
     work.session.add(addon)
     work.session.flush()
@@ -94,12 +95,28 @@ def attach(work: Work, app: App, addon: Addon, name: str) -> Attachment:
     return attachment
 
 
+def complete(work: Work, addon: Addon, config: Mapping[str, str]) -> None:
+    """An add-on that was being made is there: its config goes to every app that it is attached to."""
+    addon.state, addon.config = "provisioned", dict(config)
+    for attachment in attachments(work.session, addon):
+        app, given = attachment.app, {f"{attachment.name}_{key}": value for key, value in config.items()}
+        if app.id == addon.app_id:
+            addon.replaced = {**addon.replaced, **{key: app.config[key] for key in given if key in app.config}}
+        app.config = {**app.config, **given}
+        releases.create(work, app, f"@ref:{addon.name} completed provisioning, setting {', '.join(sorted(given))}.")
+    work.reconcile()
+
+
 def detach(work: Work, attachment: Attachment) -> None:
     """Take the attachment and its config vars from the app; the add-on stays."""
     app, gone = attachment.app, set(attachment.config_vars)
     work.session.delete(attachment)
     work.session.flush()
-    app.config = {name: value for name, value in app.config.items() if name not in gone}
+    back = attachment.addon.replaced if app.id == attachment.addon.app_id else {}
+    app.config = {
+        **{name: value for name, value in app.config.items() if name not in gone},
+        **{name: value for name, value in back.items() if name in gone},
+    }
     releases.create(work, app, f"Detach {attachment.name} (@ref:{attachment.addon.name})", runs_command=False)
 
 

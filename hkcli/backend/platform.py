@@ -13,6 +13,7 @@ from hkcli.backend.faults import Faults
 from hkcli.backend.home import Home
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
+from hkcli.backend.provisioning import Provisioning
 from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
@@ -55,6 +56,7 @@ class Platform:
     builds: Builds
     sources: Sources
     outputs: LiveOutputs
+    provisioning: Provisioning
     urls: Urls
     seal: Seal
     ca_pem: str

@@ -4,11 +4,11 @@ import difflib
 from collections.abc import Iterable
 
 from hkcli.backend import catalog
-from hkcli.backend.addons import dj
+from hkcli.backend.addons import dj, postgresql
 from hkcli.backend.addons.provider import Plan, Provider, Service
 from hkcli.backend.errors import InvalidParams, NotFound
 
-PROVIDERS: dict[str, Provider] = {each.SERVICE.name: each for each in (dj,)}
+PROVIDERS: dict[str, Provider] = {each.SERVICE.name: each for each in (dj, postgresql)}
 
 
 def provider(service: str) -> Provider:

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 import os
 import secrets
 import signal
@@ -24,6 +25,7 @@ from starlette.responses import Response
 
 from hkcli import __version__
 from hkcli.backend import accounts, builds, desired, guard, links, release_phase, routes, stack
+from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
 from hkcli.backend.draining.delivery import Drain, Draining
@@ -40,6 +42,7 @@ from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.platform import Platform, Seal
+from hkcli.backend.provisioning import Provisioning
 from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.release_phase import ReleasePhases
 from hkcli.backend.rendezvous import Rendezvous
@@ -52,6 +55,8 @@ from hkcli.backend.sources import Sources
 from hkcli.backend.store import LogDrain, Store
 from hkcli.backend.supervisor import Supervisor
 from hkcli.backend.work import Works
+
+log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 5080
 PORTS_TRIED = 20
@@ -73,6 +78,8 @@ class Settings:
     stop_grace_s: float = 30
     rate_limit: int | None = None
     """Requests an hour and account; None for no limit."""
+    postgres_url: str | None = None
+    """Of a superuser on a PostgreSQL server; None: one is started from the machine's own binaries at need."""
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -199,10 +206,14 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         supervisor.wake()
         phases.wake()
         draining.wake()
+        provisioning.wake()
 
-    works = phases.works = Works(store, logplex, wake)
+    postgres = PostgresServer.at(home.root, home.engine_id(), settings.postgres_url)
+    provisioning = Provisioning(store, home.addons, {"heroku-postgresql": Databases(postgres, home.engine_id())})
+    works = phases.works = provisioning.works = Works(store, logplex, wake)
     release_phase.fail_interrupted(works)
     draining.wake()
+    await resume(provisioning, postgres, home)
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
     platform = Platform(
@@ -215,6 +226,7 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         builds=Builds(home, works, repositories, urls, outputs, phases),
         sources=Sources(home.sources),
         outputs=outputs,
+        provisioning=provisioning,
         urls=urls,
         seal=Seal(home.secret()),
         ca_pem=authority.ca_pem,
@@ -245,12 +257,24 @@ async def run(settings: Settings, store: Store, listener: socket.socket) -> None
         await platform.builds.close()
         await supervisor.shutdown()
         await phases.close()
+        await provisioning.close()
+        await postgres.stop()
         await asyncio.gather(reconciling, return_exceptions=True)
         await rendezvous.close()
         await draining.close()
         logplex.close()
     if not reconciling.cancelled() and (failure := reconciling.exception()):
         raise failure
+
+
+async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Home) -> None:
+    """Databases that apps were given are there before any dyno asks for them."""
+    if any(home.addons.iterdir()):
+        try:
+            await postgres.url()
+        except PostgresError as error:
+            log.error("event=postgresql_unavailable reason=%s", error)
+    provisioning.wake()
 
 
 def trusted(ca_pem: str) -> bytes:

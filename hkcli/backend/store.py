@@ -165,6 +165,8 @@ class Addon(Record):
     state: Mapped[str] = mapped_column(String(16), default="provisioned")
     config: Mapped[dict[str, str]] = mapped_column(default=dict)
     """What the provider gave, by the variable's name without the attachment's prefix (`URL`)."""
+    replaced: Mapped[dict[str, str]] = mapped_column(default=dict)
+    """Config vars of its app that its own took the place of; they come back when it goes."""
     app: Mapped[App] = relationship(lazy="joined")
 
 

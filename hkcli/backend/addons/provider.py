@@ -34,6 +34,8 @@ class Provisioned:
     config: dict[str, str] = field(default_factory=dict)
     message: str | None = None
     """Shown once to whoever created the add-on."""
+    is_ready: bool = True
+    """If not, it is made afterwards, and its config is known then."""
 
 
 class Provider(Protocol):

@@ -11,6 +11,7 @@ def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JS
 
 
 def create(call: Call) -> Answer:
+    call.platform.provisioning.require(call.required("plan"))
     attachment = call.mapping("attachment").get("name")
     addon, message = marketplace.create(
         call.work,
