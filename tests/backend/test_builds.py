@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -216,3 +217,22 @@ def test_a_python_app_gets_its_requirements_once(api: Backend, app: str, tmp_pat
     assert "Fix requirements.txt and push again." in broken
     api.ok("POST", f"/apps/{app}/dynos", {"command": "python -c 'import greeting_of_test; print(40 + 2)'"})
     api.wait_for_log(app, "]: 42")
+
+
+@pytest.mark.skipif(shutil.which("bundle") is None, reason="there is no bundler on this machine")
+def test_a_ruby_app_runs_its_own_rake_through_bundler(api: Backend, app: str) -> None:
+    files = {
+        "Gemfile": "source 'https://rubygems.org'\ngem 'rake'\n",
+        "Rakefile": "task(:hello) { puts \"hello #{ENV['RACK_ENV']} by #{Gem.loaded_specs.keys.join(' ')}\" }\n",
+        "Procfile": "release: bundle exec rake hello\n",
+    }
+    output = output_of(build(api, app, files))
+    assert "-----> Ruby app detected" in output and "The machine's gems satisfy the Gemfile" in output
+    assert "Default types for buildpack -> rake, worker" in output
+    logs = api.wait_for_log(app, "hello production by ")
+    assert "app[release." in logs
+    wait_for(lambda: api.ok("GET", f"/apps/{app}/releases/current")["version"] == 3, "the release")
+    api.ok("POST", f"/apps/{app}/dynos", {"command": "rake hello", "type": "rake"})
+    assert "app[rake." in wait_for(
+        lambda: text if (text := api.logs(app)).count("hello production") == 2 else "", "rake"
+    )
