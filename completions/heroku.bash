@@ -68,7 +68,7 @@ _heroku() {
     releases:rollback) flags="--app --json --remote --help" ;;
     rollback) flags="--app --json --remote --help" ;;
     quickstart) flags="--keep --help" ;;
-    backend:start) flags="--detach --host --port --rate-limit --store --help" ;;
+    backend:start) flags="--detach --host --port --postgres --rate-limit --store --help" ;;
     backend:stop) flags="--help" ;;
     backend:status) flags="--json --help" ;;
     backend:env) flags="--shell --help" ;;
@@ -87,7 +87,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-c|--confirm|--delay|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--status|--store|--times|--type) (( index++ )) ;;
+      --addons|-a|--app|--as|-c|--confirm|--delay|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--postgres|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--status|--store|--times|--type) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -111,6 +111,7 @@ _heroku() {
     --name) kind=other ;;
     -n|--num) kind=other ;;
     -p|--port) kind=other ;;
+    --postgres) kind=other ;;
     --process-type) kind=process-type ;;
     -p|--ps) kind=process-type ;;
     --rate-limit) kind=other ;;

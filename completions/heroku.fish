@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -c --confirm --delay -d --dyno --dyno-name -e --env -F --field --host --input --name -n --num -p --port --process-type -p --ps --rate-limit --region -r --remote --shell -s --size -s --source -s --stack --status --store --times --type
+        else if contains -- $word --addons -a --app --as -c --confirm --delay -d --dyno --dyno-name -e --env -F --field --host --input --name -n --num -p --port --postgres --process-type -p --ps --rate-limit --region -r --remote --shell -s --size -s --source -s --stack --status --store --times --type
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -143,6 +143,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:start' -l detach -s d -d 'run it in the background'
     complete -c $program -n '__heroku_is ours backend:start' -l host -x -d 'listen on this address instead of 127.0.0.1'
     complete -c $program -n '__heroku_is ours backend:start' -l port -s p -x -d 'port of the API; 0 for any that is free'
+    complete -c $program -n '__heroku_is ours backend:start' -l postgres -x -d 'superuser on a PostgreSQL server, for the add-on heroku-postgresql'
     complete -c $program -n '__heroku_is ours backend:start' -l rate-limit -x -d 'requests an hour of each user; more get a 429'
     complete -c $program -n '__heroku_is ours backend:start' -l store -x -d 'SQLAlchemy URL of the store, instead of SQLite'
     complete -c $program -n '__heroku_is ours backend:env' -l shell -x -a 'sh fish' -d 'whose syntax; by default that of $SHELL'

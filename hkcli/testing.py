@@ -33,7 +33,7 @@ class TestPlatform:
 def heroku_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     """A platform for the tests of this process, on a free port."""
     backend = LocalBackend(tmp_path_factory.mktemp("heroku"))
-    backend.start(["--port", "0", "--stop-grace", "2"], detached=True)
+    backend.start(["--port", "0", "--stop-grace", "2"])
     try:
         url, token = backend.running()["api_url"], backend.credentials()["token"]
         api = PlatformAPI(url, token)

@@ -110,6 +110,11 @@ class Backend:
 
     def git(self, folder: Path, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run git in a folder, with the owner's token for our remotes and no configuration but our own."""
+        done = self.git_bytes(folder, *words)
+        assert not check or done.returncode == 0, done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def git_bytes(self, folder: Path, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
         token = self.credentials["token"]
         environment = {
             **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
@@ -121,9 +126,7 @@ class Backend:
         }
         helper = f"!f() {{ echo username=heroku; echo password={token}; }}; f"
         command = ["git", "-c", f"credential.helper={helper}", *words]
-        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
-        assert not check or result.returncode == 0, result.stderr
-        return result
+        return subprocess.run(command, cwd=folder, env=environment, input=stdin, capture_output=True, timeout=120)
 
     def push(self, folder: Path, app: str, branch: str = "main", check: bool = True) -> str:
         """Commit everything in a folder and push it; what git said."""

@@ -6,20 +6,24 @@ import os
 import sys
 from pathlib import Path
 
-from platformdirs import user_data_path
-
-from hkcli.backend.home import Home, HomeInUse
-from hkcli.backend.server import PortInUse, Settings, serve
+from hkcli.backend.addons.postgresql_server import PostgresServer
+from hkcli.backend.assembly import Settings
+from hkcli.backend.home import ForeignStore, Home, HomeInUse, remove
+from hkcli.backend.listening import CannotListen
+from hkcli.backend.server import serve
 from hkcli.backend.store import StoreError
 
 
-def default_home() -> Path:
-    return Path(os.environ.get("HKCLI_BACKEND_HOME") or user_data_path("hkcli"))
+def reset(home: Home) -> None:
+    """Remove all that the backend keeps, its PostgreSQL included. Raises HomeInUse."""
+    home.lock()
+    remove(PostgresServer.at(home.root, home.engine_id(), None).folder)
+    home.clear()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hkcli.backend", description=__doc__)
-    parser.add_argument("--home", type=Path, default=default_home(), help="data directory")
+    parser.add_argument("--home", type=Path, required=True, help="data directory")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, help="port of the API; 0 for any free one")
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
@@ -28,7 +32,9 @@ def main() -> int:
     parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
     )
+    parser.add_argument("--reset", action="store_true", help="remove everything in the data directory, and end")
     words = parser.parse_args()
+    os.umask(0o077)
     settings = Settings(
         home=Home.create(words.home),
         host=words.host,
@@ -39,14 +45,11 @@ def main() -> int:
         postgres_url=words.postgres,
     )
     try:
-        asyncio.run(serve(settings))
+        reset(settings.home) if words.reset else asyncio.run(serve(settings))
     except HomeInUse as error:
         print(f"A backend runs on {error} already. Stop it: heroku backend:stop", file=sys.stderr)
         return 1
-    except PortInUse as error:
-        print(f"{error} Choose another port: heroku backend:start --port PORT", file=sys.stderr)
-        return 1
-    except StoreError as error:
+    except (CannotListen, ForeignStore, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -1,7 +1,6 @@
 """Users, their passwords and their tokens."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -18,6 +17,7 @@ from hkcli.backend.store import App, Authorization, Collaborator, Key, Pipeline,
 
 EMAIL = re.compile(r"[^@\s:]+@[^@\s:]+")
 REDACTED = "*" * 10
+SCOPES = ("global", "identity", "read", "write", "read-protected", "write-protected")
 CLOSED = "$"
 """In place of a password's hash, which it never equals: the account was closed, its name stands in releases."""
 
@@ -39,15 +39,34 @@ def parse_authorization(header: str) -> Credentials:
     if scheme.lower() == "basic":
         try:
             name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise Unauthorized() from None
         return Credentials(token=secret or name, email=name, password=secret)
     raise Unauthorized()
 
 
-def authenticate(session: Session, header: str) -> User:
-    """The user whose token this is. Raises Unauthorized."""
-    return find_authorization(session, parse_authorization(header).token or "").user
+def admit(session: Session, header: str, method: str, path: str) -> User:
+    """The user whose token this is, if it may make such a request. Raises Unauthorized, Forbidden."""
+    found = find_authorization(session, parse_authorization(header).token or "")
+    if not any(permits(scope, method, path) for scope in found.scope):
+        raise Forbidden(f"This token may not do that: its scope is {', '.join(found.scope)}.")
+    return found.user
+
+
+def permits(scope: str, method: str, path: str) -> bool:
+    """Whether a scope allows a request, as Heroku describes scopes; `read` and `write` leave config vars out."""
+    is_read, is_config = method in ("GET", "HEAD"), "/config" in path
+    is_of_account = path.startswith(("/account", "/oauth", "/users"))
+    match scope:
+        case "global":
+            return True
+        case "identity":
+            return is_read and path == "/account"
+        case "read" | "read-protected":
+            return is_read and (not is_config or scope == "read-protected")
+        case "write" | "write-protected":
+            return (is_read or not is_of_account) and (not is_config or scope == "write-protected")
+    return False
 
 
 def find_authorization(session: Session, token: str) -> Authorization:
@@ -58,13 +77,23 @@ def find_authorization(session: Session, token: str) -> Authorization:
 
 
 def log_in(session: Session, email: str, password: str) -> User:
-    """The user with this password. Raises Unauthorized, after the same work whether the email is known or not."""
-    user = session.scalars(select(User).where(User.email == email)).one_or_none()
-    stored = user.password_hash if user else hash_password("", salt=b"\0" * 16)
-    matches = hmac.compare_digest(hash_password(password, salt=bytes.fromhex(stored.partition("$")[0])), stored)
-    if user is None or not matches:
-        raise Unauthorized("Invalid credentials provided.")
+    """The user with this password. Raises Unauthorized."""
+    user = with_email(session, email)
+    if not is_password(password, user.password_hash if user else None) or user is None:
+        raise Unauthorized
     return user
+
+
+def with_email(session: Session, email: str) -> User | None:
+    return session.scalars(select(User).where(User.email == email)).one_or_none()
+
+
+def is_password(password: str, stored: str | None) -> bool:
+    """Whether this is the password; slow on purpose, and as slow when there is nobody (None) to compare with."""
+    known = stored if stored not in (None, CLOSED) else hash_password("", salt=b"\0" * 16)
+    assert known is not None
+    matches = hmac.compare_digest(hash_password(password, salt=bytes.fromhex(known.partition("$")[0])), known)
+    return matches and known == stored
 
 
 def find_user(session: Session, identity: str) -> User:
@@ -73,6 +102,15 @@ def find_user(session: Session, identity: str) -> User:
     if found is None or found.password_hash == CLOSED:
         raise InvalidParams(f"This backend has no user {identity}. Add them: heroku backend:users:add {identity}")
     return found
+
+
+def restore_user(session: Session, email: str, password: str) -> User:
+    """The user of this email, made if there is none, with this password."""
+    user = with_email(session, email)
+    if user is None:
+        return create_user(session, email, password)
+    user.password_hash = hash_password(password, salt=secrets.token_bytes(16))
+    return user
 
 
 def create_user(session: Session, email: str, password: str) -> User:

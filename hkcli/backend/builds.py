@@ -16,7 +16,7 @@ from hkcli.backend import buildpacks, installations, procfile, releases, slugs
 from hkcli.backend.buildpacks import BuildFailed, Buildpack, Output, Source
 from hkcli.backend.engines.unpack import SlugError
 from hkcli.backend.errors import Conflict, InvalidParams, NotFound
-from hkcli.backend.home import Home
+from hkcli.backend.home import Home, remove
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.release_phase import ReleasePhases
 from hkcli.backend.repositories import Pushed, Repositories
@@ -89,6 +89,9 @@ class Builds:
             out(" !     Another build of this app is under way. Push again when it has finished.")
             return False
         commit = deploys[0].new
+        if deploys[0].old != await self.repositories.tip(app_id, deploys[0].ref):
+            out(" !     Somebody else has pushed meanwhile. Fetch what is new (git pull heroku), and push again.")
+            return False
 
         async def place(root: Path) -> None:
             await self.repositories.checkout(app_id, commit, root, pushed.environment)
@@ -227,8 +230,10 @@ class Builds:
     def _release(self, order: Order, build_id: str, compiled: Compiled) -> tuple[int, bool]:
         """The version of the release, and whether a command has to run before it takes over."""
         with self.works.begin(asked_by(order.user_id)) as work:
-            app = work.session.get_one(App, order.app_id)
-            build = work.session.get_one(Build, build_id)
+            app, build = work.session.get(App, order.app_id), work.session.get(Build, build_id)
+            if app is None or build is None:
+                remove(self.home.slug(compiled.id))
+                raise BuildFailed("The app was destroyed meanwhile.")
             slug = Slug(
                 id=compiled.id,
                 app_id=app.id,

@@ -118,7 +118,11 @@ def route(method: str, path: str, action: Callable[[Call], Answer], *, status: i
         platform: Platform = request.app.state.platform
         check_accept(request)
         body = await read_body(request)
-        with platform.works.begin(lambda session: accounts.authenticate(session, authorization_of(request))) as work:
+
+        def who(session: Session) -> User:
+            return accounts.admit(session, authorization_of(request), method, request.url.path)
+
+        with platform.works.begin(who) as work:
             request.state.remaining = platform.rate_limits.take(work.user.id, cost)
             answer = action(Call(request, platform, work, body))
         return respond(request, answer, status)
@@ -168,8 +172,9 @@ async def read_body(request: Request) -> dict[str, Any]:
         return {}
     try:
         body = json.loads(raw)
-    except ValueError:
-        raise BadRequest("The request body is not valid JSON.") from None
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise BadRequest("The request body is not valid JSON in UTF-8.") from None
     if not isinstance(body, dict):
         raise BadRequest("The request body must be a JSON object.")
     return body

@@ -18,6 +18,10 @@ class HomeInUse(Exception):
     """Another backend runs on this data directory."""
 
 
+class ForeignStore(Exception):
+    """The directory's files belong to another store than the one that is to be used."""
+
+
 @dataclass(frozen=True)
 class Home:
     """The paths below one data directory (0700)."""
@@ -147,9 +151,22 @@ class Home:
         for path in self.repositories.glob("*.git"):
             if path.name not in kept:
                 remove(path)
+        for path in self.logs.iterdir():
+            if path.name not in app_ids:
+                remove(path)
         for path in (*self.outputs.iterdir(), *self.caches.iterdir()):
             if path.name not in app_ids:
                 remove(path)
+
+    def clear(self) -> None:
+        """Remove all that a backend keeps here, and nothing else that may lie in the directory."""
+        for path in (
+            *(self.repositories, self.slugs, self.builds, self.databases, self.logs, self.dynos, self.outputs),
+            *(self.sources, self.drains, self.addons, self.caches, self.authority, self.stack),
+            *(self.store, self.state, self.credentials, self.root / "store.id", self.root / "secret.key"),
+            *(self.root / "backend.log", self.root / "postgresql", self.root / "lock"),
+        ):
+            remove(path)
 
     def lock(self) -> None:
         """Claim the directory until this process ends, however it ends: nothing else lets go. Raises HomeInUse."""
@@ -159,6 +176,24 @@ class Home:
         except BlockingIOError:
             os.close(descriptor)
             raise HomeInUse(str(self.root)) from None
+
+    def belongs_to(self, store_id: str) -> None:
+        """Bind the directory to its store at the first start. Raises ForeignStore when it is another one's."""
+        path = self.root / "store.id"
+        if not path.exists():
+            write_private(path, store_id.encode())
+        if path.read_text() != store_id:
+            raise ForeignStore(
+                f"{self.root} holds the files of another store. Start with the --store that it was made with, use "
+                "another directory (HKCLI_BACKEND_HOME=DIR), or remove what is there: heroku backend:reset"
+            )
+
+    def owner_token(self) -> str:
+        """What the owner's programs log in with; empty when there is none yet."""
+        try:
+            return str(json.loads(self.credentials.read_text())["token"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return ""
 
     def secret(self) -> bytes:
         """32 bytes that never leave the directory; made at the first call."""

@@ -136,9 +136,10 @@ def set_config(work: Work, addon: Addon, changes: list[dict[str, Any]]) -> None:
     """What the provider gives: `{"name", "value"}` each, a null value removes. A release for every app attached."""
     config = dict(addon.config)
     for each in changes:
-        name, value = names.check_config_var(str(each.get("name") or "")), each.get("value")
+        name, value = str(each.get("name") or ""), each.get("value")
         if not isinstance(value, str | None):
             raise InvalidParams(f"Config var {name} must be a string.")
+        names.check_variable(name, value or "")
         config.pop(name, None)
         if value is not None:
             config[name] = value

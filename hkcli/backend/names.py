@@ -7,6 +7,7 @@ from hkcli.backend.errors import InvalidParams
 
 APP = re.compile(r"[a-z][a-z0-9-]{1,28}[a-z0-9]")
 CONFIG_VAR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PROCESS_TYPE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 ATTACHMENT = re.compile(r"[A-Z][A-Z0-9_]*")
 ADDON = re.compile(r"[a-z][a-z0-9-]{1,126}[a-z0-9]")
 RESERVED_APPS = frozenset({"api", "git", "localhost", "www"})
@@ -46,11 +47,19 @@ def check_app(name: object) -> str:
     return name
 
 
-def check_config_var(name: str) -> str:
+def check_variable(name: str, value: str) -> None:
+    """Whether a process can be given this variable. Raises InvalidParams."""
     if not CONFIG_VAR.fullmatch(name):
         raise InvalidParams(
             f"Config var name {name!r} is not allowed: use letters, digits and underscores, not a digit first."
         )
+    if "\0" in value:
+        raise InvalidParams(f"Config var {name} holds a NUL byte, which no process can be given.")
+
+
+def check_process_type(name: str) -> str:
+    if not PROCESS_TYPE.fullmatch(name):
+        raise InvalidParams(f"Process type {name!r} is not allowed: use letters, digits, dashes and underscores.")
     return name
 
 

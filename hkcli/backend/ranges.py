@@ -3,6 +3,7 @@
 Range: version ..; max=15, order=desc        Range: ]0f3a...; max=200        Range: name a..m
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from hkcli.backend.errors import RangeNotSatisfiable
 
 GRAMMAR = re.compile(
-    r"\s*(?P<field>[a-z_]+(?=\s))?\s*(?P<after>\])?(?P<first>[^\s;,.\[\]]*)\.\.(?P<last>[^\s;,\[\]]*)(?P<before>\[)?"
+    r"\s*(?P<field>[a-z_]+(?=\s))?\s*(?P<after>\])?(?P<first>[^\s;,\[\]]*?)\.\.(?P<last>[^\s;,\[\]]*)(?P<before>\[)?"
     r"(?P<options>[\s;,].*|)"
 )
 OPTION = re.compile(r"([a-z]+)\s*=\s*([^\s;,]+)")
@@ -38,7 +39,7 @@ def parse(header: str | None, sortable: Sequence[str]) -> Range:
     match = GRAMMAR.fullmatch(header)
     options = dict(OPTION.findall(match["options"])) if match else {}
     size = options.get("max", str(DEFAULT_MAX))
-    if match is None or not size.isascii() or not size.isdigit() or not 1 <= int(size) <= LIMIT:
+    if match is None or not re.fullmatch("[0-9]{1,4}", size) or not 1 <= int(size) <= LIMIT:
         raise RangeNotSatisfiable(f"Invalid range {header!r}. Try: id ..; max=200, order=asc (max is 1 to {LIMIT})")
     return Range(
         field=match["field"] if match["field"] in sortable else sortable[0],
@@ -52,10 +53,14 @@ def parse(header: str | None, sortable: Sequence[str]) -> Range:
 
 
 def cut(documents: Sequence[dict[str, Any]], wanted: Range) -> tuple[list[dict[str, Any]], str | None]:
-    """The documents of this range in its order, and the `Next-Range` when there are more."""
+    """The documents of this range in its order, and the `Next-Range` when there are more.
+
+    A page is longer than `max` where it would end between equal values: the next one begins after a value.
+    """
     ordered = sorted(documents, key=lambda each: _key(each[wanted.field]), reverse=wanted.descending)
     chosen = [each for each in ordered if _within(each[wanted.field], wanted)]
     page = chosen[: wanted.max]
+    page += itertools.takewhile(lambda each: each[wanted.field] == page[-1][wanted.field], chosen[wanted.max :])
     if len(chosen) == len(page):
         return page, None
     order = ", order=desc" if wanted.descending else ""

@@ -1,5 +1,6 @@
 """Releases: a numbered pair of slug and config for every change of either."""
 
+import re
 from collections.abc import Mapping
 
 from sqlalchemy import select
@@ -12,6 +13,8 @@ from hkcli.backend.work import Work
 
 COMMAND_TYPE = "release"
 """The process type that runs before a release takes over."""
+
+VERSION = re.compile(r"v?[0-9]{1,9}")
 
 
 def create(work: Work, app: App, description: str, *, slug: Slug | None = None, runs_command: bool = True) -> Release:
@@ -77,7 +80,7 @@ def find(session: Session, app: App, identity: str) -> Release:
     """A release by version (`7`, `v7`), id, or `current`. Raises NotFound."""
     if identity == "current":
         found = current(session, app)
-    elif identity.removeprefix("v").isascii() and identity.removeprefix("v").isdigit():
+    elif VERSION.fullmatch(identity):
         found = _one(session, app, Release.version == int(identity.removeprefix("v")))
     else:
         found = _one(session, app, Release.id == identity)
@@ -109,11 +112,9 @@ def deploy(work: Work, app: App, slug_id: str, description: str | None) -> Relea
 def set_config(work: Work, app: App, changes: Mapping[str, str | None]) -> None:
     """Set config vars, remove those that are None; a release when that changes anything. Raises InvalidParams."""
     for name, value in changes.items():
-        names.check_config_var(name)
         if not isinstance(value, str | None):
             raise InvalidParams(f"Config var {name} must be a string.")
-        if value is not None and "\0" in value:
-            raise InvalidParams(f"Config var {name} holds a NUL byte, which no process can be given.")
+        names.check_variable(name, value or "")
     updated = {**app.config, **{name: value for name, value in changes.items() if value is not None}}
     for name in changes:
         if changes[name] is None:

@@ -94,6 +94,12 @@ class Repositories:
             raise RuntimeError(f"git {words[0]}: {complaint.decode(errors='replace').strip()}")
         return output
 
+    async def tip(self, app_id: str, ref: str) -> str:
+        """The commit that a ref is at, all zero when there is no such ref."""
+        path = await self.prepare(app_id)
+        found = await self._output(["-C", str(path), "for-each-ref", "--format=%(objectname)", ref])
+        return found.decode().strip() or NOTHING
+
     async def checkout(self, app_id: str, commit: str, target: Path, extra: dict[str, str]) -> None:
         """Put the files of a commit, pushed and perhaps not accepted yet, in a folder."""
         read, write = os.pipe()
@@ -219,11 +225,15 @@ async def converse(process: asyncio.subprocess.Process, request: AsyncIterator[b
 
 
 async def _feed(stdin: asyncio.StreamWriter, request: AsyncIterator[bytes]) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):
+    """Hand the request on; a client that goes away, or sends what cannot be read, ends it as an empty one would."""
+    try:
         async for piece in request:
             stdin.write(piece)
             await stdin.drain()
-    stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        stdin.close()
 
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:

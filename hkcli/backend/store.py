@@ -286,7 +286,10 @@ class Store:
     """The database, opened. One process, one thread: transactions are short and serial by construction."""
 
     def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
+        try:
+            self.engine = open_engine(url)
+        except (SQLAlchemyError, ImportError) as error:
+            raise StoreError(f"The store {url} cannot be opened: {error}. Try: sqlite:////path/to/file") from error
         self.commits = 0
         """How many transactions have ended well; what was read is true as long as this stays the same."""
         event.listen(self.engine, "commit", self._committed)
@@ -311,6 +314,11 @@ class Store:
 
     def _committed(self, _connection: object) -> None:
         self.commits += 1
+
+    def identity(self) -> str:
+        """What tells this store from every other."""
+        with self.transaction() as session:
+            return session.scalars(select(Schema.id)).one()
 
     def known(self) -> dict[str, set[str]]:
         """The ids of all that has files of its own: `app_ids`, `slug_ids`, `build_ids`."""

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +18,6 @@ from hkcli.api.errors import HerokuError
 
 NEEDED = ("starlette", "uvicorn", "sqlalchemy", "alembic", "cryptography", "psutil", "tree_sitter")
 """Modules of the extra `backend`; any that is missing means that it was not installed."""
-CONTENTS = (
-    *("repositories", "slugs", "builds", "databases", "logs", "dynos", "authority", "stack"),
-    *("platform.sqlite3", "platform.sqlite3-wal", "platform.sqlite3-shm"),
-    *("credentials.json", "secret.key", "backend.json", "backend.log", "lock"),
-)
 START_S, STOP_S, POLL_S = 60, 60, 0.05
 
 
@@ -78,7 +72,7 @@ class LocalBackend:
             raise HerokuError(f"No backend runs on {self.home}.", next=("Start it: heroku backend:start",))
         return state
 
-    def start(self, options: list[str], *, detached: bool) -> "subprocess.Popen[bytes]":
+    def start(self, options: list[str]) -> "subprocess.Popen[bytes]":
         """Start it as a process of its own and return when it can be reached. Raises HerokuError."""
         require_installed()
         if self.is_running:
@@ -89,12 +83,18 @@ class LocalBackend:
             )
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), *options]
-        process = _spawn(words, self.log if detached else None)
-        if not _wait(lambda: process.poll() is not None or self._is_announced(process.pid), START_S):
+        process = _spawn(words, self.log)
+        try:
+            settled = _wait(lambda: process.poll() is not None or self._is_announced(process.pid), START_S)
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        if not settled:
             process.terminate()
             raise HerokuError(f"The backend did not start within {START_S} s.", next=(f"See: {self.log}",))
         if process.poll() is not None:
-            said = _last_line(self.log) if detached else ""
+            said = _last_line(self.log)
             raise HerokuError(said or f"The backend ended with status {process.returncode}.")
         return process
 
@@ -115,15 +115,12 @@ class LocalBackend:
         return True
 
     def clear(self) -> None:
-        """Remove what a backend keeps in its directory, and nothing else that may lie there. Raises HerokuError."""
-        if self.is_running:
-            raise HerokuError(f"The backend on {self.home} runs.", next=("Stop it first: heroku backend:stop",))
-        for name in CONTENTS:
-            path = self.home / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        """Have the backend remove all that it keeps, and nothing else that may lie there. Raises HerokuError."""
+        require_installed()
+        words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), "--reset"]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=STOP_S)
+        if done.returncode:
+            raise HerokuError(done.stderr.strip() or f"Resetting ended with status {done.returncode}.")
 
     def exports(self) -> dict[str, str]:
         """The environment in which clients that know nothing of us use this backend."""
@@ -158,13 +155,10 @@ def require_installed() -> None:
         )
 
 
-def _spawn(words: list[str], log: Path | None) -> "subprocess.Popen[bytes]":
-    if log is None:
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL)
+def _spawn(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    """In a session of its own: who started it decides when it ends, not the terminal."""
     with log.open("wb") as file:
-        return subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, cwd="/"
-        )
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -52,9 +52,7 @@ class Stage:
         heroku = programs / "heroku"
         heroku.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hkcli "$@"\n')
         heroku.chmod(0o755)
-        inherited = {
-            name: os.environ[name] for name in ("LANG", "LC_ALL", "TERM", "TMPDIR", "NO_COLOR") if name in os.environ
-        }
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self.environment = {
             **inherited,
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -252,6 +250,6 @@ def tour(*, keep: bool) -> None:
 
 
 def clear(stage: Stage) -> None:
-    if (stage.backend / "backend.json").exists():
+    if stage.environment:
         stage.run("heroku", "backend:stop", show=False)
     shutil.rmtree(stage.root)

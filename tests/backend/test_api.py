@@ -266,3 +266,65 @@ def test_a_ticket_is_good_for_its_purpose_alone(api: Backend, app: str) -> None:
     assert requests.get(url, timeout=5).ok
     assert requests.get(f"{api.url}/blobs/{ticket}", timeout=5).status_code == 404
     assert requests.get(f"{url[:-4]}AAAA", timeout=5).status_code == 404
+
+
+@pytest.mark.parametrize("process_type", ["a b", "a\nb", "", "a/b", "x" * 200])
+def test_a_one_off_cannot_forge_the_log_by_its_type(api: Backend, app: str, process_type: str) -> None:
+    answer = api.call("POST", f"/apps/{app}/dynos", {"command": "true", "type": process_type})
+    assert error(answer) == (422, "invalid_params")
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, '{"A": "\\ud800"}', '{"A": "\\udfff tail"}'])
+def test_a_body_that_no_text_can_hold_is_refused(api: Backend, app: str, body: str) -> None:
+    answer = api.session.patch(f"{api.url}/apps/{app}/config-vars", data=body, timeout=5)
+    assert error(answer) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("path", ["releases/v99999999999999999999999", "releases/²"])
+def test_a_number_beyond_all_numbers_is_not_found(api: Backend, app: str, path: str) -> None:
+    assert error(api.call("GET", f"/apps/{app}/{path}")) == (404, "not_found")
+
+
+def test_headers_of_nonsense_are_refused(api: Backend, app: str) -> None:
+    long_range = {"Range": "id ..; max=" + "9" * 5000}
+    assert error(api.call("GET", f"/apps/{app}/releases", headers=long_range)) == (
+        416,
+        "requested_range_not_satisfiable",
+    )
+    latin = requests.get(f"{api.url}/apps", headers={"Authorization": b"Basic \xe9"}, timeout=5)
+    assert error(latin) == (401, "unauthorized")
+    assert error(api.call("POST", f"/apps/{app}/log-sessions", {"lines": "²"})) == (400, "bad_request")
+
+
+def test_a_page_never_ends_between_equal_values(api: Backend, app: str) -> None:
+    seen, wanted = [], "created_at ..; max=1"
+    while wanted:
+        answer = api.call("GET", f"/apps/{app}/releases", headers={"Range": wanted})
+        seen += [each["version"] for each in answer.json()]
+        wanted = answer.headers.get("Next-Range", "")
+    assert sorted(seen) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        ("identity", {"GET /account"}),
+        ("read", {"GET /account", "GET /apps"}),
+        ("read-protected", {"GET /account", "GET /apps", "GET /config-vars"}),
+        ("write", {"GET /account", "GET /apps", "PATCH app"}),
+        ("write-protected", {"GET /account", "GET /apps", "GET /config-vars", "PATCH app"}),
+    ],
+)
+def test_a_token_may_do_what_its_scope_says(api: Backend, app: str, scope: str, allowed: set[str]) -> None:
+    made = api.ok("POST", "/oauth/authorizations", {"scope": [scope]})
+    bearer = {"Authorization": f"Bearer {made['access_token']['token']}"}
+    calls = {
+        "GET /account": ("GET", "/account"),
+        "GET /apps": ("GET", f"/apps/{app}"),
+        "GET /config-vars": ("GET", f"/apps/{app}/config-vars"),
+        "PATCH app": ("PATCH", f"/apps/{app}"),
+    }
+    got = {name for name, (method, path) in calls.items() if api.call(method, path, {}, headers=bearer).ok}
+    assert got == allowed
+    push = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", headers=bearer, timeout=5)
+    assert push.ok == (scope in ("write", "write-protected"))

@@ -1,9 +1,12 @@
 """Pushes: real git, real builds, real dynos."""
 
+import base64
 import os
 import re
+import socket
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -192,3 +195,37 @@ def test_a_destroyed_app_stops_running_and_leaves_nothing(api: Backend, app: str
     api.ok("DELETE", f"/apps/{app}")
     assert not list(api.home.rglob(f"*{app_id}*.git")) and not list(api.home.rglob(f"{slug_id}*"))
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the worker to end")
+
+
+def test_a_push_that_came_too_late_is_not_released(api: Backend, app: str, folder: Path, tmp_path: Path) -> None:
+    api.push(folder, app)
+    api.git(tmp_path, "clone", "--quiet", f"{api.url}/{app}.git", "mate")
+    mate = tmp_path / "mate"
+    (mate / "README").write_text("first\n")
+    (folder / "README").write_text("second\n")
+    advertised = api.git(folder, "ls-remote", f"{api.url}/{app}.git", "main").stdout.split()[0]
+    api.push(mate, app)
+    api.git(folder, "add", "--all")
+    api.git(folder, "commit", "--quiet", "-m", "Late")
+    late = api.git(folder, "rev-parse", "HEAD").stdout.strip()
+    revisions = f"{late}\n^{advertised}\n".encode()
+    pack = api.git_bytes(folder, "pack-objects", "--stdout", "--revs", "--quiet", stdin=revisions)
+    line = f"{advertised} {late} refs/heads/main\0 report-status side-band-64k\n".encode()
+    body = b"%04x" % (len(line) + 4) + line + b"0000" + pack.stdout
+    answer = requests.post(
+        f"{api.url}/{app}.git/git-receive-pack", data=body, auth=("", api.credentials["token"]), timeout=30
+    )
+    assert b"Somebody else has pushed meanwhile" in answer.content and b"ng refs/heads/main" in answer.content
+    assert api.ok("GET", f"/apps/{app}/releases/current")["version"] == 4
+
+
+def test_a_push_that_is_broken_off_leaves_no_git_behind(api: Backend, app: str) -> None:
+    assert api.process is not None
+    backend = psutil.Process(api.process.pid)
+    for headers in ("Content-Length: 1000\r\n", "Content-Length: 1000\r\nContent-Encoding: gzip\r\n"):
+        token = base64.b64encode(f":{api.credentials['token']}".encode()).decode()
+        with socket.create_connection(("localhost", api.port)) as connection:
+            head = f"POST /{app}.git/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {token}\r\n"
+            connection.sendall(f"{head}{headers}\r\nhalf of it".encode())
+            wait_for(lambda: "git" in [each.name() for each in backend.children(recursive=True)], "git to run")
+    wait_for(lambda: "git" not in [each.name() for each in backend.children(recursive=True)], "git to end")

@@ -162,3 +162,60 @@ def test_a_second_signal_does_not_wait(backend: Backend, tmp_path: Path) -> None
     os.kill(backend.process.pid, signal.SIGTERM)
     assert backend.process.wait(10) != 0
     wait_for(lambda: processes_of(backend.home) == [], "every dyno to be gone", 5)
+
+
+def start_in_vain(home: Path, *options: str) -> str:
+    """What a backend that cannot start says."""
+    words = [sys.executable, "-m", "hkcli.backend", "--home", str(home), "--port", "0", *options]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done
+    return done.stderr
+
+
+def test_another_store_on_a_used_directory_is_refused_and_nothing_is_swept(backend: Backend, app: str) -> None:
+    backend.stop()
+    before = sorted(path for path in backend.home.rglob("*") if "dynos" not in path.parts)
+    assert "holds the files of another store" in start_in_vain(
+        backend.home, "--store", f"sqlite:///{backend.home}/o.db"
+    )
+    (backend.home / "o.db").unlink()
+    after = sorted(path for path in backend.home.rglob("*") if "dynos" not in path.parts)
+    assert [path for path in before if path not in after and "platform" not in path.name] == []
+    backend.start()
+    wait_for(lambda: backend.logs(app).count("app[worker.1]: pid ") == 2, "the worker of the old store")
+
+
+def test_a_store_that_is_none_is_named(tmp_path: Path) -> None:
+    assert "The store foo://x cannot be opened" in start_in_vain(tmp_path, "--store", "foo://x")
+
+
+def test_an_owner_without_a_valid_token_gets_a_new_one(backend: Backend, app: str) -> None:
+    backend.stop()
+    credentials = backend.home / "credentials.json"
+    credentials.write_text(credentials.read_text().replace("HRKU-", "HRKU-stale"))
+    backend.start()
+    assert [each["name"] for each in backend.ok("GET", "/apps")] == [app]
+
+
+def test_files_are_private_in_a_directory_that_is_not(tmp_path: Path) -> None:
+    home = tmp_path / "open"
+    home.mkdir(mode=0o755)
+    backend = Backend(home).start()
+    backend.stop()
+    assert [
+        path for path in home.rglob("*") if path.is_file() and path.stat().st_mode & 0o077 and "stack" not in path.parts
+    ] == []
+
+
+def test_both_loopback_addresses_are_ours(backend: Backend) -> None:
+    for address in ("127.0.0.1", "[::1]"):
+        answer = backend.session.get(f"http://{address}:{backend.port}/account", timeout=5)
+        assert answer.json()["email"] == backend.credentials["email"]
+
+
+def test_reset_removes_what_a_backend_keeps_and_nothing_else(backend: Backend, app: str) -> None:
+    assert "already" in start_in_vain(backend.home, "--reset")
+    backend.stop()
+    (backend.home / "mine.txt").write_text("not the backend's")
+    subprocess.run([sys.executable, "-m", "hkcli.backend", "--home", str(backend.home), "--reset"], check=True)
+    assert [path.name for path in backend.home.iterdir()] == ["mine.txt"]

@@ -68,7 +68,8 @@ def test_the_whole_quick_start_happens_and_leaves_nothing(shell: Shell, tmp_path
     assert {each.name for each in shell.home.iterdir()} <= {".gitconfig"}
 
 
-def test_a_tour_that_is_interrupted_cleans_up(shell: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [b"heroku backend:start", b"git push heroku master"], ids=["early", "late"])
+def test_a_tour_that_is_interrupted_cleans_up(shell: Shell, tmp_path: Path, step: bytes) -> None:
     place = tmp_path / "place"
     place.mkdir()
     tour = subprocess.Popen(
@@ -81,7 +82,7 @@ def test_a_tour_that_is_interrupted_cleans_up(shell: Shell, tmp_path: Path) -> N
     )
     assert tour.stdout is not None
     for line in tour.stdout:
-        if b"git push heroku master" in line:
+        if step in line:
             break
     os.killpg(tour.pid, signal.SIGINT)
     tour.stdout.read()

@@ -2,7 +2,7 @@
 
 import random
 
-from hkcli.backend import catalog, desired, releases, schemas
+from hkcli.backend import catalog, desired, names, releases, schemas
 from hkcli.backend.dynos import Dyno, DynoSpec
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.engines.local import Terminal
@@ -51,7 +51,7 @@ def run(call: Call) -> Answer:
 
 
 def unused_name(call: Call, app: App) -> str:
-    process_type = call.text("type") or "run"
+    process_type = names.check_process_type(call.text("type") or "run")
     taken = {each.spec.name for each in call.platform.supervisor.dynos(app.id)}
     while (name := f"{process_type}.{random.randrange(1000, 10_000)}") in taken:
         continue
@@ -59,8 +59,11 @@ def unused_name(call: Call, app: App) -> str:
 
 
 def environment(call: Call) -> dict[str, str]:
-    """What the client adds to the config vars; clients send numbers as well as texts."""
-    return {str(name): str(value) for name, value in call.mapping("env").items() if value is not None}
+    """What the client adds to the config vars; clients send numbers as well as texts. Raises InvalidParams."""
+    given = {name: str(value) for name, value in call.mapping("env").items() if value is not None}
+    for name, value in given.items():
+        names.check_variable(name, value)
+    return given
 
 
 def terminal_of(spec: DynoSpec) -> Terminal:

@@ -30,7 +30,11 @@ def admitted(request: Request) -> tuple[str, User]:
     platform: Platform = request.app.state.platform
     try:
         with platform.store.transaction() as session:
-            user = accounts.authenticate(session, request.headers.get("authorization", ""))
+            header, method = (
+                request.headers.get("authorization", ""),
+                "POST" if "receive" in str(request.url) else "GET",
+            )
+            user = accounts.admit(session, header, method, "/apps")
             return apps.find(session, user, request.path_params["app"]).id, user
     except Unauthorized as error:
         raise Refused(PlainTextResponse(f"{error}\n", 401, CHALLENGE)) from None

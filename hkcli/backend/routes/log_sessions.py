@@ -1,5 +1,6 @@
 """Log sessions: a ticket for an app's log, and the stream behind it in either framing."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 
@@ -34,7 +35,7 @@ def create(call: Call) -> Answer:
 def lines(value: object) -> int:
     if value is None:
         return DEFAULT_LINES
-    if isinstance(value, bool) or not str(value).isdigit():
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", str(value)):
         raise BadRequest("lines must be a number.")
     return min(int(str(value)), MAX_LINES)
 

@@ -71,8 +71,11 @@ def logout(run: Run) -> None:
     """Forget the token of this platform, and make it invalid."""
     with run.out.progress(f"Logging out of {run.host.api}") as step:
         stored = [found for machine in run.host.machines if (found := lookup(run.netrc, machine))]
-        if stored:
-            revoke(run.api_with(stored[0][1]), stored[0][1])
+        try:
+            if stored:
+                revoke(run.api_with(stored[0][1]), stored[0][1])
+        except HerokuError as error:
+            run.out.warn(f"The token is forgotten here, but still good there: {error.message}")
         removed = [erase(run.netrc, machine) for machine in run.host.machines]
         if not any(removed):
             step.done("there was no login")

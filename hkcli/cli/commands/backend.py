@@ -19,24 +19,37 @@ CONFIRMATION = "reset"
 @click.option("-p", "--port", type=click.IntRange(0, 65535), help="port of the API; 0 for any that is free")
 @click.option("--host", metavar="ADDRESS", help="listen on this address instead of 127.0.0.1")
 @click.option("--store", "store_url", metavar="URL", help="SQLAlchemy URL of the store, instead of SQLite")
+@click.option("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for the add-on heroku-postgresql")
 @click.option("--rate-limit", type=click.IntRange(1), metavar="N", help="requests an hour of each user; more get a 429")
 def backend_start(
-    run: Run, detach: bool, port: int | None, host: str | None, store_url: str | None, rate_limit: int | None
+    run: Run,
+    detach: bool,
+    port: int | None,
+    host: str | None,
+    store_url: str | None,
+    postgres: str | None,
+    rate_limit: int | None,
 ) -> None:
     """Start the backend, and log you in to it.
 
     Without --port it takes 5080, or the next port that is free. In the foreground it runs until Ctrl-C.
     """
     backend = LocalBackend.of(run.env)
-    options = [("--port", port), ("--host", host), ("--store", store_url), ("--rate-limit", rate_limit)]
-    words = [word for flag, value in options if value is not None for word in (flag, str(value))]
+    options = {
+        "--port": port,
+        "--host": host,
+        "--store": store_url,
+        "--postgres": postgres,
+        "--rate-limit": rate_limit,
+    }
+    words = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
     with run.out.progress("Starting the backend") as step:
-        process = backend.start(words, detached=detach)
+        process = backend.start(words)
         state, owner = backend.running(), backend.credentials()
         step.done(f"process {process.pid}")
     url = state["api_url"]
     store(run.netrc, url.partition("://")[2], owner["email"], owner["token"])
-    run.out.pairs({"API": url, "Git": f"{url}/APP.git", "Data": backend.home})
+    run.out.pairs({"API": url, "Git": f"{url}/APP.git", "Data": backend.home, "Log": backend.log})
     run.out.talk(f"Logged in as {owner['email']}; the token is in {run.netrc}.")
     run.out.talk(f"In this shell: export HEROKU_HOST={url}")
     run.out.talk("For other clients: heroku backend:env    To end it: heroku backend:stop")
@@ -45,7 +58,7 @@ def backend_start(
 
 
 def wait_for(process: "subprocess.Popen[bytes]") -> int:
-    """Stay until the backend ends; a signal to us is handed on, and it ends in order."""
+    """Stay until the backend ends; a signal to us is handed on, and it ends in order, a second one at once."""
 
     def hand_on(number: int, _: object) -> None:
         process.send_signal(number)
@@ -54,6 +67,8 @@ def wait_for(process: "subprocess.Popen[bytes]") -> int:
     try:
         return abs(process.wait())
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, hand_on)
+        process.send_signal(signal.SIGINT)
         process.wait()
         raise
 

@@ -48,7 +48,12 @@ def run(
     attach(run, words, parse_env(env), options_of(dyno_type, size), tty)
 
 
-@app_command("rake", epilog="Example: heroku rake db:migrate --app example-app", **REMOTE_WORDS)
+@app_command(
+    "rake",
+    epilog="Examples: heroku rake db:migrate    heroku rake -a example-app -T",
+    ignore_unknown_options=True,
+    **REMOTE_WORDS,
+)
 @attach_options
 @click.argument("words", metavar="TASK [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def rake(
@@ -56,7 +61,7 @@ def rake(
 ) -> None:
     """Run a rake task in a one-off dyno; its exit status becomes ours.
 
-    Options for heroku stand before the task.
+    Options for heroku stand before the task; others are rake's own.
     """
     require(words, "heroku rake db:migrate")
     attach(run, ("rake", *words), parse_env(env), options_of(dyno_type, size), tty)

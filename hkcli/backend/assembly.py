@@ -1,0 +1,155 @@
+"""The platform, put together from its parts; each is closed in the reverse order."""
+
+import asyncio
+import logging
+import os
+import ssl
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+from sqlalchemy import select
+
+from hkcli.backend import desired, release_phase, stack
+from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
+from hkcli.backend.authority import Authority
+from hkcli.backend.builds import Builds
+from hkcli.backend.draining.delivery import Drain, Draining
+from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.engines.local import LocalEngine
+from hkcli.backend.faults import Faults
+from hkcli.backend.home import Home, write_private
+from hkcli.backend.live_output import LiveOutputs
+from hkcli.backend.logplex import Logplex
+from hkcli.backend.one_offs import Patience
+from hkcli.backend.platform import Platform, Seal
+from hkcli.backend.provisioning import Provisioning
+from hkcli.backend.rate_limits import RateLimits
+from hkcli.backend.release_phase import ReleasePhases
+from hkcli.backend.rendezvous import Rendezvous
+from hkcli.backend.repositories import Repositories
+from hkcli.backend.schemas import Urls
+from hkcli.backend.sources import Sources
+from hkcli.backend.store import LogDrain, Store
+from hkcli.backend.supervisor import Supervisor
+from hkcli.backend.work import Works
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a backend is started. `port` None means the default one, or the next that is free; 0 any."""
+
+    home: Home
+    host: str = "127.0.0.1"
+    port: int | None = None
+    store_url: str | None = None
+    stop_grace_s: float = 30
+    rate_limit: int | None = None
+    """Requests an hour and account; None for no limit."""
+    postgres_url: str | None = None
+    """Of a superuser on a PostgreSQL server; None: one is started from the machine's own binaries at need."""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A platform that runs, and what the server in front of it needs."""
+
+    platform: Platform
+    tls: ssl.SSLContext
+    reconciling: "asyncio.Task[None]"
+    """Ends only with the supervisor; its failure is the platform's."""
+
+
+async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncExitStack) -> Assembly:
+    """Make the parts and have them run; `life` ends them. Dynos of an earlier run are gone when this returns."""
+    home = settings.home
+    logplex = Logplex(home.logs)
+    life.callback(logplex.close)
+    authority = Authority(home.authority)
+    bundle = authority.ca_path.with_name("bundle.pem")
+    write_private(bundle, trusted(authority.ca_pem))
+    tls = authority.ssl_context()
+
+    draining = Draining(logplex, home.drains, lambda: log_drains(store), ssl.create_default_context(cafile=str(bundle)))
+    life.push_async_callback(draining.close)
+    rendezvous = Rendezvous(tls, host=settings.host)
+    await rendezvous.start()
+    life.push_async_callback(rendezvous.close)
+    path = os.environ.get("PATH", os.defpath)
+    engine = LocalEngine(home.dynos, home.engine_id(), path=path, stack_bin=stack.install(home.stack))
+    patience = Patience(stop_s=settings.stop_grace_s)
+    supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
+    outputs = LiveOutputs()
+    phases = ReleasePhases(home, store, supervisor, outputs)
+    postgres = PostgresServer.at(home.root, home.engine_id(), settings.postgres_url)
+    provisioning = Provisioning(store, home.addons, {"heroku-postgresql": Databases(postgres, home.engine_id())})
+
+    def wake() -> None:
+        for part in (supervisor, phases, draining, provisioning):
+            part.wake()
+
+    works = phases.works = provisioning.works = Works(store, logplex, wake)
+    release_phase.fail_interrupted(works)
+    draining.wake()
+    repositories = Repositories(home.repositories)
+    repositories.install_hooks()
+    builds = Builds(home, works, repositories, urls := Urls(api_url, home.secret()), outputs, phases)
+
+    await engine.reap_strays()
+    await resume(provisioning, postgres, home)
+    reconciling = asyncio.create_task(supervisor.run())
+    life.push_async_callback(finish, reconciling)
+    for close in (postgres.stop, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+        life.push_async_callback(close)
+    platform = Platform(
+        home=home,
+        store=store,
+        works=works,
+        logplex=logplex,
+        supervisor=supervisor,
+        repositories=repositories,
+        builds=builds,
+        sources=Sources(home.sources),
+        outputs=outputs,
+        provisioning=provisioning,
+        urls=urls,
+        seal=Seal(home.secret()),
+        ca_pem=authority.ca_pem,
+        rate_limits=RateLimits(settings.rate_limit),
+        faults=Faults(),
+    )
+    return Assembly(platform, tls, reconciling)
+
+
+def wanted(store: Store, home: Home) -> list[DynoSpec]:
+    with store.transaction() as session:
+        return list(desired.desired(session, home))
+
+
+def log_drains(store: Store) -> list[Drain]:
+    with store.transaction() as session:
+        return [Drain(each.id, each.app_id, each.url, each.token) for each in session.scalars(select(LogDrain))]
+
+
+async def finish(task: "asyncio.Task[None]") -> None:
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Home) -> None:
+    """Databases that apps were given are there before any dyno asks for them."""
+    if any(home.addons.iterdir()):
+        try:
+            await postgres.url()
+        except PostgresError as error:
+            log.error("event=postgresql_unavailable reason=%s", error)
+    provisioning.wake()
+
+
+def trusted(ca_pem: str) -> bytes:
+    """Whom clients may trust that take one file: the machine's own authorities, and ours."""
+    system = ssl.get_default_verify_paths().cafile
+    authorities = Path(system or certifi.where()).read_bytes()
+    return authorities.rstrip() + b"\n" + ca_pem.encode()
