@@ -41,7 +41,7 @@ class AccountCalls(Calls):
         """DELETE /oauth/authorizations/{authorization}"""
         return cast(Authorization, self.call("DELETE", f"/oauth/authorizations/{segment(authorization)}"))
 
-    def keys(self) -> list[Key]:
+    def ssh_keys(self) -> list[Key]:
         """SSH public keys. GET /account/keys"""
         return self.every("/account/keys")
 

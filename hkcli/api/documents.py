@@ -25,6 +25,7 @@ class App(TypedDict):
     owner: User
     region: Ref
     stack: Ref
+    build_stack: NotRequired[Ref]
     maintenance: bool
     repo_size: int | None
     slug_size: int | None

@@ -16,7 +16,7 @@ from hkcli.cli.netrc import erase, lookup, store
 @click.option("-i", "--interactive", is_flag=True, help="with email and password; this is the only way, so no need")
 @click.option("-t", "--token", "with_token", is_flag=True, help="read an API token from stdin instead")
 def login(run: Run, interactive: bool, with_token: bool) -> None:
-    """Log in with email and password, or with an API token."""
+    """Log in with email and password, or an API token."""
     if run.env.get("HEROKU_API_KEY"):
         raise HerokuError(
             "HEROKU_API_KEY is set, and would be used in place of what a login stores.",

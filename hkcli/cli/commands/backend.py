@@ -70,7 +70,9 @@ def backend_stop(run: Run) -> None:
 @command("backend:status")
 @json_option
 def backend_status(run: Run, as_json: bool) -> None:
-    """Say whether the backend runs, and where; the exit status is 1 when it does not."""
+    """Say whether the backend runs, and where.
+
+    The exit status is 1 when it does not."""
     backend = LocalBackend.of(run.env)
     state = backend.state()
     if as_json:
@@ -93,7 +95,9 @@ def backend_status(run: Run, as_json: bool) -> None:
 @command("backend:env", epilog='Use it like this: eval "$(heroku backend:env)"   In fish: heroku backend:env | source')
 @click.option("--shell", type=click.Choice(["sh", "fish"]), help="whose syntax; by default that of $SHELL")
 def backend_env(run: Run, shell: str | None) -> None:
-    """Print what other clients need to use the backend: the official CLI, git, node, Go and Python programs."""
+    """Print what other clients need to use the backend.
+
+    The official CLI, git, node, Go and Python programs read these environment variables."""
     exports = LocalBackend.of(run.env).exports()
     is_fish = (shell or run.env.get("SHELL", "").rpartition("/")[2]) == "fish"
     for name, value in exports.items():
@@ -109,7 +113,9 @@ def quoted_for_fish(value: str) -> str:
 @command("backend:reset")
 @click.option("-c", "--confirm", metavar=CONFIRMATION, help=f"the word {CONFIRMATION}, instead of being asked for it")
 def backend_reset(run: Run, confirm: str | None) -> None:
-    """Stop the backend and remove all that it holds: apps, releases, add-ons, databases and logs."""
+    """Stop the backend and remove all that it holds.
+
+    Apps, releases, add-ons, databases and logs."""
     backend = LocalBackend.of(run.env)
     run.out.warn(f"This removes every app, database and log of the backend on {backend.home}.")
     if confirm is None and run.out.can_prompt:

@@ -14,7 +14,7 @@ from hkcli.cli.hosts import Host, host_at, is_loopback
 
 @app_command("git:remote", epilog="Example: heroku git:remote --app example-app")
 def git_remote(run: Run) -> None:
-    """Make a git remote here lead to an app; --remote names it."""
+    """Make a git remote lead to an app; --remote names it."""
     name = run.remote_flag or "heroku"
     run.remote_flag = None
     app = run.api.app(run.app)["name"]
@@ -42,7 +42,7 @@ def git_clone(run: Run, directory: str | None) -> None:
 @command("git:credentials")
 @click.argument("action")
 def git_credentials(run: Run, action: str) -> None:
-    """Answer git when it asks for a password; git calls this itself."""
+    """Answer git's question for a password; for git alone."""
     if action != "get":
         return
     asked = parse_question(run.out.stdin.read())

@@ -36,7 +36,7 @@ def help_(run: Run, topic: str | None) -> None:
 @command("commands")
 @json_option
 def commands(run: Run, as_json: bool) -> None:
-    """List every command; as JSON with its arguments and options."""
+    """List every command; as JSON with all its words."""
     if as_json:
         run.out.json([description(name) for name in names(aliases=False)])
     else:

@@ -40,9 +40,9 @@ def attach_options(function: Function) -> Function:
 def run(
     run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
 ) -> None:
-    """Run a command in a one-off dyno, joined to this terminal; its exit status becomes ours.
+    """Run a command in a one-off dyno, on this terminal.
 
-    One word is a shell line. After the first word, options are the command's own.
+    Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own.
     """
     require(words, "heroku run bash")
     attach(run, words, parse_env(env), options_of(dyno_type, size), tty)
@@ -54,9 +54,9 @@ def run(
 def rake(
     run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
 ) -> None:
-    """Run a rake task in a one-off dyno; its exit status becomes ours.
+    """Run a rake task in a one-off dyno.
 
-    Options for heroku stand before the task.
+    Its exit status becomes ours. Options for heroku stand before the task.
     """
     require(words, "heroku rake db:migrate")
     attach(run, ("rake", *words), parse_env(env), options_of(dyno_type, size), tty)
@@ -79,7 +79,7 @@ def console(
 def run_detached(
     run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tail: bool
 ) -> None:
-    """Run a command in a one-off dyno whose output goes to the log."""
+    """Run a command whose output goes to the log."""
     require(words, "heroku run:detached rake jobs:workoff")
     wishes = {"command": command_line(words), "attach": False, "env": parse_env(env)} | options_of(dyno_type, size)
     with run.out.progress(f"Running {shown(words)} on {run.app}") as step:
