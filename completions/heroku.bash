@@ -19,10 +19,10 @@ _heroku() {
     return
   fi
   case "$name" in
-    login) flags="--interactive --token --help" ;;
-    logout) flags="--help" ;;
+    login) flags="--interactive --json --token --help" ;;
+    logout) flags="--json --help" ;;
     whoami) flags="--json --help" ;;
-    auth:token) flags="--help" ;;
+    auth:token) flags="--json --help" ;;
     authorizations) flags="--json --help" ;;
     authorizations:create) flags="--description --expires-in --json --scope --short --help" ;;
     authorizations:info) flags="--json --help" ;;
@@ -70,8 +70,8 @@ _heroku() {
     labs:info) flags="--app --json --remote --help" kind=feature ;;
     labs:enable) flags="--app --json --remote --help" kind=feature ;;
     labs:disable) flags="--app --confirm --json --remote --help" kind=feature ;;
-    git:remote) flags="--app --remote --help" ;;
-    git:clone) flags="--app --remote --help" ;;
+    git:remote) flags="--app --json --remote --help" ;;
+    git:clone) flags="--app --json --remote --help" ;;
     git:credentials) flags="--help" ;;
     addons) flags="--all --app --json --remote --help" ;;
     addons:add) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
@@ -94,7 +94,7 @@ _heroku() {
     config:unset) flags="--app --json --remote --help" kind=config-key ;;
     config:edit) flags="--app --confirm --json --remote --help" kind=config-key ;;
     config:remove) flags="--app --json --remote --help" kind=config-key ;;
-    logs) flags="--app --dyno --dyno-name --force-colors --json --no-color --num --process-type --ps --remote --source --tail --help" ;;
+    logs) flags="--app --dyno --dyno-name --force-colors --json --no-color --num --process-type --ps --remote --since --source --tail --help" ;;
     drains) flags="--app --json --remote --help" ;;
     drains:add) flags="--app --json --remote --help" ;;
     drains:remove) flags="--app --json --remote --help" kind=drain ;;
@@ -108,7 +108,7 @@ _heroku() {
     ps:kill) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     run) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
-    run:detached) flags="--app --env --remote --size --tail --type --help" kind=process-type remote=yes ;;
+    run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
     rake) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
     console) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" remote=yes ;;
     releases) flags="--app --json --num --remote --help" ;;
@@ -121,29 +121,29 @@ _heroku() {
     pg:psql) flags="--app --command --file --remote --help" ;;
     pg:credentials:url) flags="--app --json --name --remote --help" ;;
     quickstart) flags="--keep --help" ;;
-    backend:start) flags="--detach --host --port --rate-limit --store --help" ;;
-    backend:stop) flags="--help" ;;
+    backend:start) flags="--detach --host --json --port --rate-limit --store --help" ;;
+    backend:stop) flags="--json --help" ;;
     backend:status) flags="--json --help" ;;
-    backend:env) flags="--shell --help" ;;
-    backend:reset) flags="--confirm --help" ;;
+    backend:env) flags="--json --shell --help" ;;
+    backend:reset) flags="--confirm --json --help" ;;
     backend:faults) flags="--json --help" ;;
-    backend:faults:add) flags="--delay --status --times --help" ;;
-    backend:faults:clear) flags="--help" ;;
+    backend:faults:add) flags="--delay --json --status --times --help" ;;
+    backend:faults:clear) flags="--json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--help" ;;
-    backend:users:remove) flags="--help" ;;
+    backend:users:add) flags="--json --help" ;;
+    backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;
     status) flags="--json --help" ;;
     commands) flags="--json --help" ;;
-    help) flags="--help" kind=command ;;
+    help) flags="--json --help" kind=command ;;
     autocomplete) flags="--json --help" ;;
-    version) flags="--help" ;;
+    version) flags="--json --help" ;;
   esac
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--name|-n|--num|-p|--permissions|-p|--port|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|-s|--scope|--shell|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--name|-n|--num|-p|--permissions|-p|--port|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|-s|--scope|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -183,6 +183,7 @@ _heroku() {
     -r|--remote) kind=remote ;;
     -s|--scope) kind=other ;;
     --shell) kind=other choices="sh fish" ;;
+    --since) kind=other ;;
     -s|--size) kind=other ;;
     -s|--source) kind=other choices="app heroku" ;;
     -s|--stack) kind=stack ;;

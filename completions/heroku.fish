@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert -c --command -c --confirm --credential --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --name -n --num -p --permissions -p --port --process-type -p --ps --rate-limit --region -r --remote -s --scope --shell -s --size -s --source -s --stack --status --store --times -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert -c --command -c --confirm --credential --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --name -n --num -p --permissions -p --port --process-type -p --ps --rate-limit --region -r --remote -s --scope --shell --since -s --size -s --source -s --stack --status --store --times -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -141,11 +141,11 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'backend:env' -d 'Print what other clients need to use the backend'
     complete -c $program -n __heroku_is_first -a 'backend:reset' -d 'Stop the backend and remove all that it holds'
     complete -c $program -n __heroku_is_first -a 'backend:faults' -d 'List the faults that are on'
-    complete -c $program -n __heroku_is_first -a 'backend:faults:add' -d 'Let requests fail, or be answered late: ’METHOD /PATH’, where * stands for anything'
+    complete -c $program -n __heroku_is_first -a 'backend:faults:add' -d 'Let requests fail, or be answered late'
     complete -c $program -n __heroku_is_first -a 'backend:faults:clear' -d 'End every fault'
     complete -c $program -n __heroku_is_first -a 'backend:users' -d 'List the users of the backend'
-    complete -c $program -n __heroku_is_first -a 'backend:users:add' -d 'Add a user to the backend, and show the password and the token to give them'
-    complete -c $program -n __heroku_is_first -a 'backend:users:remove' -d 'Remove a user from the backend; refused while they own apps'
+    complete -c $program -n __heroku_is_first -a 'backend:users:add' -d 'Add a user; show the password and token to give them'
+    complete -c $program -n __heroku_is_first -a 'backend:users:remove' -d 'Remove a user; refused while they own apps'
     complete -c $program -n __heroku_is_first -a 'api' -d 'Make one request to the API and print the answer'
     complete -c $program -n __heroku_is_first -a 'regions' -d 'List the regions where apps can live'
     complete -c $program -n __heroku_is_first -a 'status' -d 'Show how Heroku is, as its status site tells'
@@ -154,9 +154,9 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'autocomplete' -d 'Install completion for your shell: bash, zsh or fish'
     complete -c $program -n __heroku_is_first -a 'version' -d 'Show the version of this program'
     complete -c $program -n '__heroku_is ours login' -l interactive -s i -d 'with email and password; this is the only way, so no need'
+    complete -c $program -n '__heroku_is ours login logout whoami auth:token authorizations authorizations:create authorizations:info authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:credentials:url backend:start backend:stop backend:status backend:env backend:reset backend:faults backend:faults:add backend:faults:clear backend:users backend:users:add backend:users:remove regions status commands help autocomplete version' -l json -s j -d 'print the API’s own document'
     complete -c $program -n '__heroku_is ours login' -l token -s t -d 'read an API token from stdin instead'
     complete -c $program -n '__heroku_is ours login logout whoami auth:token authorizations authorizations:create authorizations:info authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove logs drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:psql pg:credentials:url quickstart backend:start backend:stop backend:status backend:env backend:reset backend:faults backend:faults:add backend:faults:clear backend:users backend:users:add backend:users:remove api regions status commands help autocomplete version' -l help -s h -d 'tell how to use it'
-    complete -c $program -n '__heroku_is ours whoami authorizations authorizations:create authorizations:info authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:credentials:url backend:status backend:faults backend:users regions status commands autocomplete' -l json -s j -d 'print the API’s own document'
     complete -c $program -n '__heroku_is ours authorizations:create' -l description -s d -x -d 'what it is for'
     complete -c $program -n '__heroku_is ours authorizations:create' -l expires-in -s e -x -d 'how long it is valid'
     complete -c $program -n '__heroku_is ours authorizations:create' -l scope -s s -x -d 'what it may do, as in read,write-protected'
@@ -195,12 +195,13 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours logs' -l num -s n -x -d 'how many lines'
     complete -c $program -n '__heroku_is ours logs' -l process-type -x -a '(__heroku_values process-type)' -d 'only dynos of this type'
     complete -c $program -n '__heroku_is ours logs' -l ps -s p -x -a '(__heroku_values process-type)' -d 'only dynos of this type'
+    complete -c $program -n '__heroku_is ours logs' -l since -x -d 'only lines since then: 10m, 2h, 3d, or 2026-11-23T18:40'
     complete -c $program -n '__heroku_is ours logs' -l source -s s -x -a 'app heroku' -d 'only app, or only heroku'
     complete -c $program -n '__heroku_is ours logs' -l tail -s t -d 'go on as new lines come'
     complete -c $program -n '__heroku_is ours ps:restart ps:stop ps:kill restart' -l dyno-name -s d -x -a '(__heroku_values dyno)' -d 'one dyno, as in worker.1'
     complete -c $program -n '__heroku_is ours ps:restart ps:stop ps:kill restart' -l process-type -s p -x -a '(__heroku_values process-type)' -d 'all dynos of a type'
     complete -c $program -n '__heroku_is ours ps:wait' -l type -s t -x -a '(__heroku_values process-type)' -d 'only dynos of this type'
-    complete -c $program -n '__heroku_is ours ps:wait' -l wait-interval -s w -x -d ''
+    complete -c $program -n '__heroku_is ours ps:wait' -l wait-interval -s w -x -d 'between looks'
     complete -c $program -n '__heroku_is ours ps:wait' -l with-run -s R -d 'one-off dynos too'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l app -s a -x -a '(__heroku_values app)' -d 'app, or a git remote of it'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l env -s e -x -d 'environment for this dyno'
@@ -211,6 +212,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is remote run rake console' -l tty -d 'with or without a terminal there'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l type -x -a '(__heroku_values process-type)' -d 'process type of the dyno'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l help -s h -d 'tell how to use it'
+    complete -c $program -n '__heroku_is remote run:detached' -l json -s j -d 'print the API’s own document'
     complete -c $program -n '__heroku_is remote run:detached' -l tail -s t -d 'show its log as it comes'
     complete -c $program -n '__heroku_is ours releases' -l num -s n -x -d 'how many'
     complete -c $program -n '__heroku_is ours pg:psql' -l command -s c -x -d 'run this and end'

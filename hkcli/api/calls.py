@@ -33,7 +33,8 @@ def segment(value: str) -> str:
 class Calls:
     """`base_url` has no slash at its end. `token` None sends no credentials, wherever they might be lying about.
 
-    `is_hasty` waits seconds instead of a minute and never tries again: better no answer than a late one."""
+    `is_hasty` waits seconds instead of a minute and never tries again: better no answer than a late one.
+    `trace` is told of each request, with `as_curl` as the command that repeats it."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Calls:
         adapter: "BaseAdapter | None" = None,
         warn: Callable[[str], None] = ignore,
         trace: Callable[[str], None] | None = None,
+        as_curl: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         is_hasty: bool = False,
     ) -> None:
@@ -51,6 +53,7 @@ class Calls:
         self._adapter = adapter
         self._warn = warn
         self._trace = trace
+        self._as_curl = as_curl
         self._sleep = sleep
         self._is_hasty = is_hasty
 
@@ -59,7 +62,14 @@ class Calls:
         from hkcli.api.transport import HASTY, Transport
 
         patience = HASTY if self._is_hasty else None
-        return Transport(self.token, adapter=self._adapter, trace=self._trace, sleep=self._sleep, patience=patience)
+        return Transport(
+            self.token,
+            adapter=self._adapter,
+            trace=self._trace,
+            as_curl=self._as_curl,
+            sleep=self._sleep,
+            patience=patience,
+        )
 
     def request(
         self, method: str, path: str, *, json: object = None, headers: Mapping[str, str] | None = None, auth: Any = None

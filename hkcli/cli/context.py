@@ -138,8 +138,16 @@ class Run:
     def _api_of(self, url: str, token: str | None) -> "PlatformAPI":
         from hkcli.api.client import PlatformAPI
 
-        trace = self.out.talk if self.env.get("HEROKU_DEBUG") in ("1", "true") else None
-        return PlatformAPI(url, token, adapter=self._adapter, warn=self.out.warn, trace=trace, is_hasty=self.is_hasty)
+        debug = self.env.get("HEROKU_DEBUG")
+        return PlatformAPI(
+            url,
+            token,
+            adapter=self._adapter,
+            warn=self.out.warn,
+            trace=self.out.talk if debug in ("1", "true", "curl") else None,
+            as_curl=debug == "curl",
+            is_hasty=self.is_hasty,
+        )
 
     def no_token(self) -> HerokuError:
         host = self.host

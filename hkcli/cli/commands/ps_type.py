@@ -47,7 +47,15 @@ def size_updates(words: tuple[str, ...], formation: list[Formation], app: str) -
 
 @app_command("ps:wait")
 @click.option("-t", "--type", "process_type", metavar="TYPE", help="only dynos of this type")
-@click.option("-w", "--wait-interval", "interval_s", type=click.FloatRange(1), default=POLL_S, metavar="SECONDS")
+@click.option(
+    "-w",
+    "--wait-interval",
+    "interval_s",
+    type=click.FloatRange(1),
+    default=POLL_S,
+    metavar="SECONDS",
+    help="between looks",
+)
 @click.option("-R", "--with-run", is_flag=True, help="one-off dynos too")
 @json_option
 def ps_wait(run: Run, process_type: str | None, interval_s: float, with_run: bool, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from hkcli.cli.attachment import attach
-from hkcli.cli.context import Function, Run, app_command
+from hkcli.cli.context import Function, Run, app_command, json_option
 from hkcli.cli.remote_command import command_line, shown
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,9 +75,16 @@ def console(
 @app_command("run:detached", **REMOTE_WORDS)
 @dyno_options
 @click.option("-t", "--tail", is_flag=True, help="show its log as it comes")
+@json_option
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def run_detached(
-    run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tail: bool
+    run: Run,
+    words: tuple[str, ...],
+    dyno_type: str | None,
+    env: tuple[str, ...],
+    size: str | None,
+    tail: bool,
+    as_json: bool,
 ) -> None:
     """Run a command whose output goes to the log."""
     require(words, "heroku run:detached rake jobs:workoff")
@@ -85,11 +92,13 @@ def run_detached(
     with run.out.progress(f"Running {shown(words)} on {run.app}") as step:
         dyno = run.api.create_dyno(run.app, wishes)
         step.done(dyno["name"])
+    if as_json:
+        run.out.json(dyno)
     if tail:
         from hkcli.cli.commands.logs import show_log
 
         show_log(run, {"tail": True, "dyno": dyno["name"], "lines": 100})
-    else:
+    elif not as_json:
         run.out.line(f"Run heroku logs --app {run.app} --dyno {dyno['name']} to view the output.")
 
 
