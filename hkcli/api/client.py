@@ -82,9 +82,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         path = f"/apps/{segment(app)}/addons/{segment(addon)}"
         return cast(Addon, self.call("PATCH", path, json={"plan": {"name": plan}}, headers=PROVISION_MESSAGE))
 
-    def rename_addon(self, addon: str, name: str) -> Addon:
-        """PATCH /addons/{addon}"""
-        return cast(Addon, self.call("PATCH", f"/addons/{segment(addon)}", json={"name": name}))
+    def rename_addon(self, app: str, addon: str, name: str) -> Addon:
+        """PATCH /apps/{app}/addons/{addon}"""
+        path = f"/apps/{segment(app)}/addons/{segment(addon)}"
+        return cast(Addon, self.call("PATCH", path, json={"name": name}))
 
     def addon_anywhere(self, addon: str) -> Addon:
         """By its global name. GET /addons/{addon}"""

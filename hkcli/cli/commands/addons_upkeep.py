@@ -24,7 +24,7 @@ def addons_rename(run: Run, addon: str, new_name: str, as_json: bool) -> None:
         error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them: heroku addons --all",)
         raise
     with run.out.progress(f"Renaming {found['name']} to {new_name}"):
-        renamed = run.api.rename_addon(found["id"], new_name)
+        renamed = run.api.rename_addon(found["app"]["id"], found["id"], new_name)
     if as_json:
         run.out.json(renamed)
 

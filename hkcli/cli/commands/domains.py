@@ -106,7 +106,8 @@ def domain_named(run: Run, hostname: str) -> Domain:
 def with_near(run: Run, hostname: str, error: NotFound) -> NotFound:
     """The platform's refusal, with the nearest domains that the app has."""
     if error.resource != "app":
-        near = nearest(hostname, [each["hostname"] for each in run.api.domains(run.app)])
+        present = run.api.domains(run.app)
+        near = nearest(hostname, [each["hostname"] for each in present if each["kind"] == "custom"])
         error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them: heroku domains",)
     return error
 
