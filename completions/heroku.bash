@@ -19,23 +19,59 @@ _heroku() {
     return
   fi
   case "$name" in
-    login) flags="--interactive --token --help" ;;
-    logout) flags="--help" ;;
+    login) flags="--interactive --json --token --help" ;;
+    logout) flags="--json --help" ;;
     whoami) flags="--json --help" ;;
-    auth:token) flags="--help" ;;
+    auth:token) flags="--json --help" ;;
+    authorizations) flags="--json --help" ;;
+    authorizations:create) flags="--description --expires-in --json --scope --short --help" ;;
+    authorizations:info) flags="--json --help" ;;
+    authorizations:revoke) flags="--json --help" ;;
+    authorizations:destroy) flags="--json --help" ;;
+    keys) flags="--json --long --help" ;;
+    keys:add) flags="--json --yes --help" ;;
+    keys:remove) flags="--json --help" ;;
+    keys:clear) flags="--json --help" ;;
     apps) flags="--json --help" ;;
-    create) flags="--addons --json --no-remote --region --remote --stack --help" ;;
+    create) flags="--addons --buildpack --json --no-remote --region --remote --stack --help" ;;
     info) flags="--app --json --remote --shell --help" ;;
     rename) flags="--app --json --remote --help" ;;
-    open) flags="--app --remote --help" ;;
+    open) flags="--app --json --remote --help" ;;
     destroy) flags="--app --confirm --json --remote --help" kind=app ;;
-    apps:create) flags="--addons --json --no-remote --region --remote --stack --help" ;;
+    apps:create) flags="--addons --buildpack --json --no-remote --region --remote --stack --help" ;;
     apps:info) flags="--app --json --remote --shell --help" ;;
     apps:rename) flags="--app --json --remote --help" ;;
-    apps:open) flags="--app --remote --help" ;;
+    apps:open) flags="--app --json --remote --help" ;;
     apps:destroy) flags="--app --confirm --json --remote --help" kind=app ;;
-    git:remote) flags="--app --remote --help" ;;
-    git:clone) flags="--app --remote --help" ;;
+    apps:stacks) flags="--app --json --remote --help" ;;
+    apps:stacks:set) flags="--app --json --remote --help" kind=stack ;;
+    maintenance) flags="--app --json --remote --help" ;;
+    maintenance:on) flags="--app --json --remote --help" ;;
+    maintenance:off) flags="--app --json --remote --help" ;;
+    access) flags="--app --json --remote --help" ;;
+    access:add) flags="--app --json --permissions --remote --help" ;;
+    access:remove) flags="--app --json --remote --help" kind=collaborator ;;
+    domains) flags="--app --json --remote --help" ;;
+    domains:add) flags="--app --cert --json --remote --wait --help" ;;
+    domains:info) flags="--app --json --remote --help" kind=domain ;;
+    domains:wait) flags="--app --json --remote --help" kind=domain ;;
+    domains:remove) flags="--app --json --remote --help" kind=domain ;;
+    domains:clear) flags="--app --confirm --json --remote --help" ;;
+    buildpacks) flags="--app --json --remote --help" ;;
+    buildpacks:add) flags="--app --index --json --remote --help" ;;
+    buildpacks:set) flags="--app --index --json --remote --help" ;;
+    buildpacks:remove) flags="--app --index --json --remote --help" ;;
+    buildpacks:clear) flags="--app --json --remote --help" ;;
+    features) flags="--app --json --remote --help" ;;
+    features:info) flags="--app --json --remote --help" kind=feature ;;
+    features:enable) flags="--app --json --remote --help" kind=feature ;;
+    features:disable) flags="--app --json --remote --help" kind=feature ;;
+    labs) flags="--app --json --remote --help" ;;
+    labs:info) flags="--app --json --remote --help" kind=feature ;;
+    labs:enable) flags="--app --json --remote --help" kind=feature ;;
+    labs:disable) flags="--app --confirm --json --remote --help" kind=feature ;;
+    git:remote) flags="--app --json --remote --help" ;;
+    git:clone) flags="--app --json --remote --help" ;;
     git:credentials) flags="--help" ;;
     addons) flags="--all --app --json --remote --help" ;;
     addons:add) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
@@ -44,6 +80,11 @@ _heroku() {
     addons:services) flags="--json --help" ;;
     addons:plans) flags="--json --help" kind=service ;;
     addons:upgrade) flags="--app --json --remote --help" kind=plan ;;
+    addons:attach) flags="--app --as --confirm --credential --json --remote --help" kind=addon ;;
+    addons:detach) flags="--app --json --remote --help" kind=attachment ;;
+    addons:rename) flags="--json --help" kind=addon ;;
+    addons:docs) flags="--app --json --remote --show-url --help" kind=service ;;
+    addons:wait) flags="--app --json --remote --wait-interval --help" kind=addon ;;
     addons:create) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
     addons:destroy) flags="--app --confirm --force --json --remote --help" kind=addon ;;
     addons:downgrade) flags="--app --json --remote --help" kind=plan ;;
@@ -51,43 +92,58 @@ _heroku() {
     config:get) flags="--app --json --remote --shell --help" kind=config-key ;;
     config:set) flags="--app --json --remote --help" kind=config-assignment ;;
     config:unset) flags="--app --json --remote --help" kind=config-key ;;
+    config:edit) flags="--app --confirm --json --remote --help" kind=config-key ;;
     config:remove) flags="--app --json --remote --help" kind=config-key ;;
-    logs) flags="--app --dyno --dyno-name --force-colors --json --no-color --num --process-type --ps --remote --source --tail --help" ;;
+    logs) flags="--app --dyno --dyno-name --force-colors --json --no-color --num --process-type --ps --remote --since --source --tail --help" ;;
+    drains) flags="--app --json --remote --help" ;;
+    drains:add) flags="--app --json --remote --help" ;;
+    drains:remove) flags="--app --json --remote --help" kind=drain ;;
     ps) flags="--app --json --remote --help" kind=process-type ;;
     ps:scale) flags="--app --json --remote --help" kind=process-quantity ;;
-    ps:restart) flags="--app --dyno-name --process-type --remote --help" kind=dyno ;;
-    ps:stop) flags="--app --dyno-name --process-type --remote --help" kind=dyno ;;
-    ps:kill) flags="--app --dyno-name --process-type --remote --help" kind=dyno ;;
-    restart) flags="--app --dyno-name --process-type --remote --help" kind=dyno ;;
+    ps:restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
+    ps:stop) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
+    ps:type) flags="--app --json --remote --help" kind=process-quantity ;;
+    ps:wait) flags="--app --json --remote --type --wait-interval --with-run --help" ;;
+    ps:resize) flags="--app --json --remote --help" kind=process-quantity ;;
+    ps:kill) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
+    restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     run) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
-    run:detached) flags="--app --env --remote --size --tail --type --help" kind=process-type remote=yes ;;
+    run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
     rake) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
     console) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" remote=yes ;;
     releases) flags="--app --json --num --remote --help" ;;
     releases:info) flags="--app --json --remote --help" ;;
+    releases:output) flags="--app --json --remote --help" ;;
+    releases:retry) flags="--app --json --remote --help" ;;
     releases:rollback) flags="--app --json --remote --help" ;;
     rollback) flags="--app --json --remote --help" ;;
+    pg:info) flags="--app --json --remote --help" ;;
+    pg:psql) flags="--app --command --file --remote --help" ;;
+    pg:credentials:url) flags="--app --json --name --remote --help" ;;
     quickstart) flags="--keep --help" ;;
-    backend:start) flags="--detach --host --port --postgres --rate-limit --store --help" ;;
-    backend:stop) flags="--help" ;;
+    backend:start) flags="--detach --host --json --port --postgres --rate-limit --store --help" ;;
+    backend:stop) flags="--json --help" ;;
     backend:status) flags="--json --help" ;;
-    backend:env) flags="--shell --help" ;;
-    backend:reset) flags="--confirm --help" ;;
+    backend:env) flags="--json --shell --help" ;;
+    backend:reset) flags="--confirm --json --help" ;;
     backend:faults) flags="--json --help" ;;
-    backend:faults:add) flags="--delay --status --times --help" ;;
-    backend:faults:clear) flags="--help" ;;
+    backend:faults:add) flags="--delay --json --status --times --help" ;;
+    backend:faults:clear) flags="--json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--help" ;;
-    backend:users:remove) flags="--help" ;;
+    backend:users:add) flags="--json --help" ;;
+    backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
+    regions) flags="--common --json --private --help" ;;
+    status) flags="--json --help" ;;
     commands) flags="--json --help" ;;
-    help) flags="--help" kind=command ;;
-    version) flags="--help" ;;
+    help) flags="--json --help" kind=command ;;
+    autocomplete) flags="--json --help" ;;
+    version) flags="--json --help" ;;
   esac
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-c|--confirm|--delay|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--postgres|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--status|--store|--times|--type) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|-s|--scope|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -100,31 +156,43 @@ _heroku() {
     --addons) kind=other ;;
     -a|--app) kind=app ;;
     --as) kind=other ;;
+    -b|--buildpack) kind=other ;;
+    -c|--cert) kind=other ;;
+    -c|--command) kind=other ;;
     -c|--confirm) kind=app ;;
+    --credential) kind=other ;;
     --delay) kind=other ;;
+    -d|--description) kind=other ;;
     -d|--dyno) kind=dyno ;;
     --dyno-name) kind=dyno ;;
     -e|--env) kind=other ;;
+    -e|--expires-in) kind=other ;;
     -F|--field) kind=other ;;
+    -f|--file) kind=other ;;
     --host) kind=other ;;
+    -i|--index) kind=other ;;
     --input) kind=other ;;
     --name) kind=other ;;
     -n|--num) kind=other ;;
+    -p|--permissions) kind=other ;;
     -p|--port) kind=other ;;
     --postgres) kind=other ;;
     --process-type) kind=process-type ;;
     -p|--ps) kind=process-type ;;
     --rate-limit) kind=other ;;
-    --region) kind=other ;;
+    --region) kind=region ;;
     -r|--remote) kind=remote ;;
+    -s|--scope) kind=other ;;
     --shell) kind=other choices="sh fish" ;;
+    --since) kind=other ;;
     -s|--size) kind=other ;;
     -s|--source) kind=other choices="app heroku" ;;
-    -s|--stack) kind=other ;;
+    -s|--stack) kind=stack ;;
     --status) kind=other ;;
     --store) kind=other ;;
     --times) kind=other ;;
-    --type) kind=process-type ;;
+    -t|--type) kind=process-type ;;
+    --wait-interval) kind=other ;;
     *)
       if [[ $cur == -* ]]; then
         _heroku_reply "$cur" <<< "${flags// /$'\n'}"
@@ -158,6 +226,15 @@ _heroku_names='login
 logout
 whoami
 auth:token
+authorizations
+authorizations:create
+authorizations:info
+authorizations:revoke
+authorizations:destroy
+keys
+keys:add
+keys:remove
+keys:clear
 apps
 create
 info
@@ -169,6 +246,33 @@ apps:info
 apps:rename
 apps:open
 apps:destroy
+apps:stacks
+apps:stacks:set
+maintenance
+maintenance:on
+maintenance:off
+access
+access:add
+access:remove
+domains
+domains:add
+domains:info
+domains:wait
+domains:remove
+domains:clear
+buildpacks
+buildpacks:add
+buildpacks:set
+buildpacks:remove
+buildpacks:clear
+features
+features:info
+features:enable
+features:disable
+labs
+labs:info
+labs:enable
+labs:disable
 git:remote
 git:clone
 git:credentials
@@ -179,6 +283,11 @@ addons:info
 addons:services
 addons:plans
 addons:upgrade
+addons:attach
+addons:detach
+addons:rename
+addons:docs
+addons:wait
 addons:create
 addons:destroy
 addons:downgrade
@@ -186,12 +295,19 @@ config
 config:get
 config:set
 config:unset
+config:edit
 config:remove
 logs
+drains
+drains:add
+drains:remove
 ps
 ps:scale
 ps:restart
 ps:stop
+ps:type
+ps:wait
+ps:resize
 ps:kill
 restart
 run
@@ -200,8 +316,13 @@ rake
 console
 releases
 releases:info
+releases:output
+releases:retry
 releases:rollback
 rollback
+pg:info
+pg:psql
+pg:credentials:url
 quickstart
 backend:start
 backend:stop
@@ -215,8 +336,11 @@ backend:users
 backend:users:add
 backend:users:remove
 api
+regions
+status
 commands
 help
+autocomplete
 version'
 
 complete -F _heroku heroku hkcli

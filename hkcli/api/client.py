@@ -1,149 +1,30 @@
 """The Platform API v3 as Python calls: one method a call, its docstring ends with method and path."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from hkcli import __version__
+from hkcli.api.account_calls import AccountCalls
+from hkcli.api.calls import segment
 from hkcli.api.documents import (
-    Account,
     Addon,
     AddonService,
     App,
     Attachment,
-    Authorization,
     Dyno,
     Formation,
     LogSession,
     Plan,
     Release,
 )
-from hkcli.api.errors import UsageError, api_error
+from hkcli.api.facility_calls import FacilityCalls
 
-if TYPE_CHECKING:
-    from requests import Response
-    from requests.adapters import BaseAdapter
-
-    from hkcli.api.transport import Transport
-
-ACCEPT = "application/vnd.heroku+json; version=3"
-USER_AGENT = f"hkcli/{__version__}"
 EXPAND_PLAN = {"Accept-Expansion": "addon_service,plan"}
 PROVISION_MESSAGE = {"Accept-Expansion": "plan", "X-Heroku-Legacy-Provider-Messages": "true"}
 NEWEST_FIRST = "version ..; order=desc,max={}"
 
 
-def ignore(text: str) -> None:
-    pass
-
-
-def segment(value: str) -> str:
-    """A name as one segment of a path, from where it can't lead elsewhere. Raises UsageError."""
-    if value in ("", ".", ".."):
-        raise UsageError(f"{value!r} can't be a name.")
-    return quote(value, safe="")
-
-
-class PlatformAPI:
-    """`base_url` has no slash at its end. `token` None sends no credentials, wherever they might be lying about.
-
-    `is_hasty` waits seconds instead of a minute and never tries again: better no answer than a late one."""
-
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None,
-        *,
-        adapter: "BaseAdapter | None" = None,
-        warn: Callable[[str], None] = ignore,
-        trace: Callable[[str], None] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        is_hasty: bool = False,
-    ) -> None:
-        self.base_url = base_url
-        self.token = token
-        self._adapter = adapter
-        self._warn = warn
-        self._trace = trace
-        self._sleep = sleep
-        self._is_hasty = is_hasty
-
-    @cached_property
-    def transport(self) -> "Transport":
-        from hkcli.api.transport import HASTY, Transport
-
-        patience = HASTY if self._is_hasty else None
-        return Transport(self.token, adapter=self._adapter, trace=self._trace, sleep=self._sleep, patience=patience)
-
-    def request(
-        self, method: str, path: str, *, json: object = None, headers: Mapping[str, str] | None = None, auth: Any = None
-    ) -> "Response":
-        """The successful answer to one request. Raises ApiError, Unreachable."""
-        url = self.base_url + path
-        sent = {"Accept": ACCEPT, "User-Agent": USER_AGENT, **(headers or {})}
-        response = self.transport.request(method, url, json=json, headers=sent, auth=auth)
-        for header in ("X-Heroku-Warning", "Warning-Message"):
-            if text := response.headers.get(header):
-                self._warn(text.removeprefix("warning:").strip())
-        if not response.ok:
-            raise api_error(response.status_code, document_of(response), request_id_of(response), f"{method} {url}")
-        return response
-
-    def call(self, method: str, path: str, *, json: object = None, headers: Mapping[str, str] | None = None) -> Any:
-        response = self.request(method, path, json=json, headers=headers)
-        if response.status_code == 204 or not response.content:
-            return {}
-        document = document_of(response)
-        if document is None:
-            what = f"{self.base_url} does not speak the Platform API: {method} {path} was not answered with JSON."
-            raise api_error(response.status_code, {"id": "not_json", "message": what}, None, what)
-        return document
-
-    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
-        return self.call("GET", path, headers=headers)
-
-    def every(self, path: str, *, headers: Mapping[str, str] | None = None) -> list[Any]:
-        return [item for page in self.pages(path, headers=headers) for item in page]
-
-    def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[list[Any]]:
-        """Follow the ranges of a list to its end; a page is asked for when the one before is used up."""
-        following = dict(headers or {})
-        while True:
-            response = self.request("GET", path, headers=following)
-            yield document_of(response) or []
-            next_range = response.headers.get("Next-Range")
-            if response.status_code != 206 or not next_range or next_range == following.get("Range"):
-                return
-            following["Range"] = next_range
-
-    # --- account
-
-    def account(self) -> Account:
-        """GET /account"""
-        return cast(Account, self.get("/account"))
-
-    def authorize(self, email: str, password: str, description: str, code: str | None = None) -> Authorization:
-        """A new token for a user. Raises TwoFactorRequired. POST /oauth/authorizations"""
-        body = {"description": description, "expires_in": 2592000, "scope": ["global"]}
-        headers = {"Heroku-Two-Factor-Code": code} if code else {}
-        response = self.request(
-            "POST", "/oauth/authorizations", json=body, headers=headers, auth=(email.encode(), password.encode())
-        )
-        return cast(Authorization, document_of(response))
-
-    def authorizations(self) -> list[Authorization]:
-        """GET /oauth/authorizations"""
-        return self.every("/oauth/authorizations")
-
-    def default_authorization(self) -> Authorization:
-        """The one behind the account's API key. GET /oauth/authorizations/~"""
-        return cast(Authorization, self.get("/oauth/authorizations/~"))
-
-    def revoke(self, authorization: str) -> None:
-        """DELETE /oauth/authorizations/{authorization}"""
-        self.call("DELETE", f"/oauth/authorizations/{segment(authorization)}")
+class PlatformAPI(AccountCalls, FacilityCalls):
+    """Apps, add-ons, config vars, dynos, releases and logs; the rest comes with the classes it is made of."""
 
     # --- apps
 
@@ -166,10 +47,6 @@ class PlatformAPI:
     def delete_app(self, app: str) -> App:
         """DELETE /apps/{app}"""
         return cast(App, self.call("DELETE", f"/apps/{segment(app)}"))
-
-    def collaborators(self, app: str) -> list[Any]:
-        """GET /apps/{app}/collaborators"""
-        return self.every(f"/apps/{segment(app)}/collaborators")
 
     # --- add-ons
 
@@ -204,6 +81,15 @@ class PlatformAPI:
         """PATCH /apps/{app}/addons/{addon}"""
         path = f"/apps/{segment(app)}/addons/{segment(addon)}"
         return cast(Addon, self.call("PATCH", path, json={"plan": {"name": plan}}, headers=PROVISION_MESSAGE))
+
+    def rename_addon(self, app: str, addon: str, name: str) -> Addon:
+        """PATCH /apps/{app}/addons/{addon}"""
+        path = f"/apps/{segment(app)}/addons/{segment(addon)}"
+        return cast(Addon, self.call("PATCH", path, json={"name": name}))
+
+    def addon_anywhere(self, addon: str) -> Addon:
+        """By its global name. GET /addons/{addon}"""
+        return cast(Addon, self.get(f"/addons/{segment(addon)}", headers=EXPAND_PLAN))
 
     def delete_addon(self, app: str, addon: str, *, force: bool = False) -> Addon:
         """DELETE /apps/{app}/addons/{addon}"""
@@ -291,6 +177,11 @@ class PlatformAPI:
         """A new release with slug and config of an old one. POST /apps/{app}/releases"""
         return cast(Release, self.call("POST", f"/apps/{segment(app)}/releases", json={"release": release}))
 
+    def retry_release(self, app: str, slug: str, description: str) -> Release:
+        """A new release of the same slug. POST /apps/{app}/releases"""
+        body = {"slug": slug, "description": description}
+        return cast(Release, self.call("POST", f"/apps/{segment(app)}/releases", json=body))
+
     # --- logs and trust
 
     def log_session(self, app: str, wishes: Mapping[str, object]) -> LogSession:
@@ -326,18 +217,3 @@ class PlatformAPI:
     def clear_faults(self) -> list[Any]:
         """Those that were on. DELETE /backend/faults"""
         return cast(list[Any], self.call("DELETE", "/backend/faults"))
-
-
-def document_of(response: "Response") -> Any:
-    """The JSON of an answer, or None if it is none."""
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        return None
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
-def request_id_of(response: "Response") -> str | None:
-    return response.headers.get("Request-Id")

@@ -25,6 +25,7 @@ class App(TypedDict):
     owner: User
     region: Ref
     stack: Ref
+    build_stack: NotRequired[Ref]
     maintenance: bool
     repo_size: int | None
     slug_size: int | None
@@ -138,3 +139,94 @@ class Authorization(TypedDict):
     description: str
     access_token: AccessToken | None
     user: User
+    scope: NotRequired[list[str]]
+    client: NotRequired[Ref | None]
+
+
+class Collaborator(TypedDict):
+    id: str
+    user: User
+    role: NotRequired[str | None]
+    permissions: NotRequired[list[Ref]]
+
+
+class Domain(TypedDict):
+    id: str
+    hostname: str
+    cname: str | None
+    kind: str
+    status: str
+    acm_status: NotRequired[str | None]
+
+
+class Drain(TypedDict):
+    id: str
+    token: str
+    url: str
+    addon: Ref | None
+
+
+class Feature(TypedDict):
+    id: str
+    name: str
+    description: str
+    doc_url: str
+    enabled: bool
+    state: str
+
+
+class BuildpackName(TypedDict):
+    name: str
+    url: str
+
+
+class Buildpack(TypedDict):
+    ordinal: int
+    buildpack: BuildpackName
+
+
+class Key(TypedDict):
+    id: str
+    email: str
+    fingerprint: str
+    public_key: str
+    comment: NotRequired[str | None]
+
+
+class Region(TypedDict):
+    id: str
+    name: str
+    description: str
+    country: str
+    locale: str
+    private_capable: bool
+
+
+class Stack(TypedDict):
+    id: str
+    name: str
+    state: str
+    default: NotRequired[bool]
+
+
+class SystemStatus(TypedDict):
+    system: str
+    status: str
+
+
+class IncidentUpdate(TypedDict):
+    update_type: str
+    updated_at: str
+    contents: str
+
+
+class Incident(TypedDict):
+    title: str
+    created_at: str
+    full_url: str
+    updates: list[IncidentUpdate]
+
+
+class PlatformStatus(TypedDict):
+    status: list[SystemStatus]
+    incidents: list[Incident]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from hkcli.api.client import USER_AGENT, PlatformAPI, ignore
+from hkcli.api.calls import USER_AGENT, ignore
+from hkcli.api.client import PlatformAPI
 from hkcli.api.errors import ConnectionLost, HerokuError, Unreachable, api_error
 from hkcli.api.events import EventLines, PlainLines
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
+from hkcli.api.curl import PASSWORD, TOKEN, curl_command
 from hkcli.api.errors import Unreachable
 
 LONGEST_RETRY_AFTER_S = 20
@@ -52,6 +53,7 @@ class Transport:
         *,
         adapter: BaseAdapter | None = None,
         trace: Callable[[str], None] | None = None,
+        as_curl: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         patience: Patience | None = None,
     ) -> None:
@@ -61,6 +63,8 @@ class Transport:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter or HTTPAdapter())
         self._trace = trace
+        self._as_curl = as_curl
+        self._token = token
         self._sleep = sleep
 
     def request(
@@ -103,7 +107,10 @@ class Transport:
     ) -> requests.Response:
         started = time.monotonic()
         proxies = {"http": "", "https": "", "no_proxy": "*"} if is_here(url) else None
-        self._show("-->", method, url, json)
+        if self._as_curl:
+            self._show_curl(method, url, headers, json, auth)
+        else:
+            self._show("-->", method, url, json)
         response = self._session.request(
             method,
             url,
@@ -114,10 +121,18 @@ class Transport:
             proxies=proxies,
             timeout=(self._patience.connect_s, read_timeout_s or self._patience.read_s),
         )
+        if self._as_curl:
+            return response
         took_ms = (time.monotonic() - started) * 1000
         request_id = response.headers.get("Request-Id", "none")
         self._show("<--", str(response.status_code), f"in {took_ms:.0f} ms, request id {request_id}")
         return response
+
+    def _show_curl(self, method: str, url: str, headers: Mapping[str, str], json: object, auth: Any) -> None:
+        credentials = TOKEN if auth is None and self._token else PASSWORD if isinstance(auth, tuple) else None
+        if self._trace:
+            shown = without_ticket(url) if "/logs/" in url else url
+            self._trace(curl_command(method, shown, headers, json, credentials))
 
     def _show(self, arrow: str, word: str, text: str, body: object = None) -> None:
         if self._trace:

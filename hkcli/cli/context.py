@@ -123,18 +123,30 @@ class Run:
 
     @cached_property
     def api(self) -> "PlatformAPI":
-
         token = self.token_for(self.host)
         if token is None:
             raise self.no_token()
         return self.api_with(token)
 
     def api_with(self, token: str | None) -> "PlatformAPI":
+        return self._api_of(self.host.api, token)
+
+    def api_at(self, url: str) -> "PlatformAPI":
+        """Another site than the platform, which gets no token."""
+        return self._api_of(url.rstrip("/"), None)
+
+    def _api_of(self, url: str, token: str | None) -> "PlatformAPI":
         from hkcli.api.client import PlatformAPI
 
-        trace = self.out.talk if self.env.get("HEROKU_DEBUG") in ("1", "true") else None
+        debug = self.env.get("HEROKU_DEBUG")
         return PlatformAPI(
-            self.host.api, token, adapter=self._adapter, warn=self.out.warn, trace=trace, is_hasty=self.is_hasty
+            url,
+            token,
+            adapter=self._adapter,
+            warn=self.out.warn,
+            trace=self.out.talk if debug in ("1", "true", "curl") else None,
+            as_curl=debug == "curl",
+            is_hasty=self.is_hasty,
         )
 
     def no_token(self) -> HerokuError:

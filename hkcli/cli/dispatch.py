@@ -112,12 +112,19 @@ def perform(words: Sequence[str], run: Run) -> None:
         complete(run, words[1:])
         return
     name, *arguments = words
+    run.as_json = asks_for_json(arguments)
     if name not in COMMANDS:
         run_extension(name, arguments, run)
         raise unknown_command(name)
     found = load(name)
     with found.make_context(f"heroku {name}", list(arguments), obj=run) as context:
         found.invoke(context)
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """A guess for the time until the words are understood, so that a mistake among them is told as JSON too."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in ours or "-j" in ours
 
 
 def load(name: str) -> click.Command:
@@ -184,7 +191,7 @@ def report_usage(run: Run, error: click.UsageError) -> None:
     if run.as_json:
         failure = HerokuError(error.format_message())
         failure.id = "usage"
-        report_json(run, failure, ())
+        report_json(run, failure, (f"{error.ctx.command_path} --help" if error.ctx else "heroku help",))
         return
     run.out.talk(run.out.marked("Error", error.format_message(), "red"))
     if error.ctx:

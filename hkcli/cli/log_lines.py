@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 LINE = re.compile(rb"^(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)$")
 PREFIX = re.compile(rb"^(\S+ )?([\w-]+\[([\w-]+)[^\]\s]*\]:)", re.MULTILINE)
@@ -36,3 +38,18 @@ def as_json_line(line: bytes) -> bytes:
     else:
         document = {"timestamp": None, "source": None, "dyno": None, "message": line.decode(errors="replace")}
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+
+def lines_since(blocks: Iterable[bytes], since: datetime) -> Iterator[bytes]:
+    """The blocks without what is older; a line without a time goes with the one before it."""
+    first = since.isoformat(timespec="microseconds").encode()
+    is_young = False
+    for block in blocks:
+        kept = []
+        for line in block.splitlines(keepends=True):
+            if found := LINE.match(line.rstrip(b"\r\n")):
+                is_young = found["time"] >= first
+            if is_young:
+                kept.append(line)
+        if kept:
+            yield b"".join(kept)

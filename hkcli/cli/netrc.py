@@ -14,7 +14,7 @@ from pathlib import Path
 
 WORD = re.compile(r'"(?:\\[^\n]|[^"\\\n])*"(?=\s|\Z)|\S+')
 MACRO_END = re.compile(r"\r?\n[ \t]*\r?\n|\Z")
-OPEN_MACRO = re.compile(r"\bmacdef\b(?!.*\n[ \t]*\r?\n)", re.DOTALL)
+OPEN_MACRO = re.compile(r"\bmacdef\s+\S+(?!.*\n[ \t]*\r?\n)", re.DOTALL)
 KEYWORDS_WITH_VALUE = ("login", "password", "account")
 
 

@@ -31,7 +31,7 @@ def complete(run: Run, words: Sequence[str]) -> None:
         return
     take_flags(run, typed or [""])
     run.is_hasty = kind != "rake-task"
-    run.needs_app = kind not in ("app", "plan", "service", "remote")
+    run.needs_app = kind not in ("app", "plan", "region", "remote", "service", "stack")
     with suppress(HerokuError, OSError):
         for value in values(run, kind, typed[-1] if typed else ""):
             run.out.line(value)
@@ -92,14 +92,21 @@ def rake_tasks(run: Run) -> list[str]:
 SOURCES: Mapping[str, Callable[[Run], list[str]]] = {
     "app": lambda run: [app["name"] for app in run.api.apps()],
     "addon": addon_names,
+    "attachment": lambda run: [each["name"] for each in run.api.attachments(run.app)],
+    "collaborator": lambda run: [each["user"]["email"] for each in run.api.collaborators(run.app)],
     "config-assignment": lambda run: [f"{key}=" for key in run.api.config_vars(run.app)],
     "config-key": lambda run: list(run.api.config_vars(run.app)),
+    "domain": lambda run: [each["hostname"] for each in run.api.domains(run.app) if each["kind"] == "custom"],
+    "drain": lambda run: [each["url"] for each in run.api.drains(run.app)],
     "dyno": dyno_names,
+    "feature": lambda run: [each["name"] for each in run.api.features(run.app)],
     "plan": lambda run: [service["name"] for service in run.api.addon_services()],
     "process-quantity": lambda run: [f"{each}=" for each in process_types(run)],
     "process-type": process_types,
     "rake-task": rake_tasks,
+    "region": lambda run: [each["name"] for each in run.api.regions()],
     "service": lambda run: [service["name"] for service in run.api.addon_services()],
+    "stack": lambda run: [each["name"] for each in run.api.stacks()],
 }
 
 

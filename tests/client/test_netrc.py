@@ -2,7 +2,7 @@ import netrc as reference
 import stat
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hkcli.cli.netrc import entries, erase, erased, lookup, netrc_path, store, stored
@@ -116,6 +116,7 @@ def test_the_file_is_in_the_home_folder_unless_netrc_names_it(env, expected):
     assert str(netrc_path(env)) == expected
 
 
+@example("macdef \n\n default", "host", "me", "t").via("a macro's name may stand behind a blank line")
 @given(st.lists(pieces, max_size=30).map(" ".join), hosts, values, values)
 def test_whatever_the_file_holds_what_was_stored_is_found_and_the_rest_stays(text, host, login, token):
     before = [(entry.machine, {key: word.value for key, word in entry.values.items()}) for entry in entries(text)]

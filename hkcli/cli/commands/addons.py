@@ -77,7 +77,7 @@ def addons_add(
     wishes |= {key: value for key, value in {"name": name, "confirm": confirm}.items() if value}
     addon = add(run, plan, wishes)
     if wait:
-        addon = wait_until_provisioned(run, addon)
+        addon = wait_until(run, addon)
     if as_json:
         run.out.json(addon)
         return
@@ -148,13 +148,19 @@ def created_line(addon: Addon) -> str:
     return f"Created {addon['name']}{as_vars}"
 
 
-def wait_until_provisioned(run: Run, addon: Addon) -> Addon:
+def wait_until(run: Run, addon: Addon, interval_s: float = POLL_S) -> Addon:
+    """The add-on when it is neither being created nor destroyed any more."""
     import time
 
     with run.out.progress(f"Waiting for {addon['name']}") as step:
-        while addon["state"] == "provisioning":
-            time.sleep(POLL_S)
-            addon = run.api.addon(run.app, addon["id"])
+        while addon["state"] in ("provisioning", "deprovisioning"):
+            time.sleep(interval_s)
+            try:
+                addon = run.api.addon(run.app, addon["id"])
+            except NotFound as error:
+                if error.resource == "app":
+                    raise
+                addon["state"] = "deprovisioned"
         step.ends(STATES.get(addon["state"], addon["state"]))
     return addon
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hkcli.api.client import document_of
+from hkcli.api.calls import document_of
 from hkcli.api.errors import UsageError
 from hkcli.cli.context import Run, command
 

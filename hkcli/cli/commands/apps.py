@@ -4,7 +4,9 @@ import click
 
 from hkcli.api.documents import App
 from hkcli.api.errors import ApiError
+from hkcli.cli.browser import show_page
 from hkcli.cli.commands.addons import created_line
+from hkcli.cli.commands.buildpacks import url_meant
 from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
 from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper, set_remote
 from hkcli.cli.units import price_text, size_text
@@ -43,6 +45,7 @@ def list_under(run: Run, title: str, rows: list[list[str]]) -> None:
 @click.option("-n", "--no-remote", is_flag=True, help="leave git alone")
 @click.option("--region", metavar="REGION", help="region of the app")
 @click.option("-s", "--stack", metavar="STACK", help="stack of the app")
+@click.option("-b", "--buildpack", metavar="BUILDPACK", help="buildpack of the app")
 @click.option("--addons", "plans", metavar="PLANS", help="add-ons to begin with, separated by commas")
 @json_option
 def create(
@@ -52,14 +55,19 @@ def create(
     no_remote: bool,
     region: str | None,
     stack: str | None,
+    buildpack: str | None,
     plans: str | None,
     as_json: bool,
 ) -> None:
-    """Create an app, and a git remote for it in this repository."""
+    """Create an app, and a git remote for it here."""
+    buildpack_url = url_meant(buildpack) if buildpack else None
     wishes = {key: value for key, value in {"name": name, "region": region, "stack": stack}.items() if value}
     with run.out.progress(f"Creating {name or 'app'}") as step:
         app = run.api.create_app(wishes)
         step.done(app["name"] if app["name"] != name else "")
+    if buildpack_url:
+        with run.out.progress(f"Setting buildpack to {buildpack}"):
+            run.api.set_buildpacks(app["name"], [buildpack_url])
     for plan in (plans or "").split(","):
         if plan.strip():
             add_to(run, app, plan.strip())
@@ -157,15 +165,11 @@ def rename(run: Run, new_name: str, as_json: bool) -> None:
 
 @app_command("open")
 @click.argument("path", required=False, default="")
-def open_app(run: Run, path: str) -> None:
+@json_option
+def open_app(run: Run, path: str, as_json: bool) -> None:
     """Open an app in the web browser."""
-    import webbrowser
-
     url = (run.api.app(run.app)["web_url"] or "").rstrip("/") + "/" + path.lstrip("/")
-    run.out.talk(f"Opening {url}")
-    if not webbrowser.open(url):
-        run.out.warn("No web browser could be started.")
-        run.out.line(url)
+    show_page(run, url, as_json=as_json)
 
 
 @app_command("destroy")
@@ -173,7 +177,7 @@ def open_app(run: Run, path: str) -> None:
 @confirm_option
 @json_option
 def destroy(run: Run, name: str | None, confirm: str | None, as_json: bool) -> None:
-    """Destroy an app, with its add-ons and their data, for good."""
+    """Destroy an app, its add-ons and data, for good."""
     if name and run.app_flag and name != run.app_flag:
         raise click.UsageError(f"{name} and --app {run.app_flag} are two apps. Name one.")
     run.app_flag = run.app_flag or name

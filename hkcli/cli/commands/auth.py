@@ -15,8 +15,9 @@ from hkcli.cli.netrc import erase, lookup, store
 @command("login")
 @click.option("-i", "--interactive", is_flag=True, help="with email and password; this is the only way, so no need")
 @click.option("-t", "--token", "with_token", is_flag=True, help="read an API token from stdin instead")
-def login(run: Run, interactive: bool, with_token: bool) -> None:
-    """Log in with email and password, or with an API token."""
+@json_option
+def login(run: Run, interactive: bool, with_token: bool, as_json: bool) -> None:
+    """Log in with email and password, or an API token."""
     if run.env.get("HEROKU_API_KEY"):
         raise HerokuError(
             "HEROKU_API_KEY is set, and would be used in place of what a login stores.",
@@ -26,6 +27,8 @@ def login(run: Run, interactive: bool, with_token: bool) -> None:
     for machine in run.host.machines:
         store(run.netrc, machine, email, token)
     run.out.talk(f"Logged in as {email} to {run.host.api}")
+    if as_json:
+        run.out.json({"email": email, "host": run.host.api})
 
 
 def token_given(run: Run) -> tuple[str, str]:
@@ -67,7 +70,8 @@ def token_of(authorization: Authorization) -> str:
 
 
 @command("logout")
-def logout(run: Run) -> None:
+@json_option
+def logout(run: Run, as_json: bool) -> None:
     """Forget the token of this platform, and make it invalid."""
     with run.out.progress(f"Logging out of {run.host.api}") as step:
         stored = [found for machine in run.host.machines if (found := lookup(run.netrc, machine))]
@@ -81,6 +85,8 @@ def logout(run: Run) -> None:
             step.done("there was no login")
     if run.env.get("HEROKU_API_KEY"):
         run.out.warn("HEROKU_API_KEY is still set.")
+    if as_json:
+        run.out.json({"host": run.host.api, "was_logged_in": any(removed)})
 
 
 def revoke(api: PlatformAPI, token: str) -> None:
@@ -115,9 +121,13 @@ def whoami(run: Run, as_json: bool) -> None:
 
 
 @command("auth:token")
-def auth_token(run: Run) -> None:
+@json_option
+def auth_token(run: Run, as_json: bool) -> None:
     """Print the token that is used."""
     token = run.token_for(run.host)
     if token is None:
         raise run.no_token()
-    run.out.line(token)
+    if as_json:
+        run.out.json({"token": token, "host": run.host.api})
+    else:
+        run.out.line(token)

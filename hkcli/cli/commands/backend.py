@@ -21,6 +21,7 @@ CONFIRMATION = "reset"
 @click.option("--store", "store_url", metavar="URL", help="SQLAlchemy URL of the store, instead of SQLite")
 @click.option("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for the add-on heroku-postgresql")
 @click.option("--rate-limit", type=click.IntRange(1), metavar="N", help="requests an hour of each user; more get a 429")
+@json_option
 def backend_start(
     run: Run,
     detach: bool,
@@ -29,6 +30,7 @@ def backend_start(
     store_url: str | None,
     postgres: str | None,
     rate_limit: int | None,
+    as_json: bool,
 ) -> None:
     """Start the backend, and log you in to it.
 
@@ -49,7 +51,11 @@ def backend_start(
         step.done(f"process {process.pid}")
     url = state["api_url"]
     store(run.netrc, url.partition("://")[2], owner["email"], owner["token"])
-    run.out.pairs({"API": url, "Git": f"{url}/APP.git", "Data": backend.home, "Log": backend.log})
+    if as_json:
+        run.out.json({"running": True, "home": str(backend.home), **state})
+        run.out.stdout.flush()
+    else:
+        run.out.pairs({"API": url, "Git": f"{url}/APP.git", "Data": backend.home, "Log": backend.log})
     run.out.talk(f"Logged in as {owner['email']}; the token is in {run.netrc}.")
     run.out.talk(f"In this shell: export HEROKU_HOST={url}")
     run.out.talk("For other clients: heroku backend:env    To end it: heroku backend:stop")
@@ -74,18 +80,24 @@ def wait_for(process: "subprocess.Popen[bytes]") -> int:
 
 
 @command("backend:stop")
-def backend_stop(run: Run) -> None:
+@json_option
+def backend_stop(run: Run, as_json: bool) -> None:
     """Stop the backend and every dyno; all data stays."""
     backend = LocalBackend.of(run.env)
     with run.out.progress("Stopping the backend") as step:
-        if not backend.stop():
+        was_running = backend.stop()
+        if not was_running:
             step.ends("it was not running")
+    if as_json:
+        run.out.json({"was_running": was_running, "home": str(backend.home)})
 
 
 @command("backend:status")
 @json_option
 def backend_status(run: Run, as_json: bool) -> None:
-    """Say whether the backend runs, and where; the exit status is 1 when it does not."""
+    """Say whether the backend runs, and where.
+
+    The exit status is 1 when it does not."""
     backend = LocalBackend.of(run.env)
     state = backend.state()
     if as_json:
@@ -107,9 +119,15 @@ def backend_status(run: Run, as_json: bool) -> None:
 
 @command("backend:env", epilog='Use it like this: eval "$(heroku backend:env)"   In fish: heroku backend:env | source')
 @click.option("--shell", type=click.Choice(["sh", "fish"]), help="whose syntax; by default that of $SHELL")
-def backend_env(run: Run, shell: str | None) -> None:
-    """Print what other clients need to use the backend: the official CLI, git, node, Go and Python programs."""
+@json_option
+def backend_env(run: Run, shell: str | None, as_json: bool) -> None:
+    """Print what other clients need to use the backend.
+
+    The official CLI, git, node, Go and Python programs read these environment variables."""
     exports = LocalBackend.of(run.env).exports()
+    if as_json:
+        run.out.json(exports)
+        return
     is_fish = (shell or run.env.get("SHELL", "").rpartition("/")[2]) == "fish"
     for name, value in exports.items():
         run.out.line(f"set -gx {name} {quoted_for_fish(value)};" if is_fish else f"export {name}={shlex.quote(value)}")
@@ -123,14 +141,19 @@ def quoted_for_fish(value: str) -> str:
 
 @command("backend:reset")
 @click.option("-c", "--confirm", metavar=CONFIRMATION, help=f"the word {CONFIRMATION}, instead of being asked for it")
-def backend_reset(run: Run, confirm: str | None) -> None:
-    """Stop the backend and remove all that it holds: apps, releases, add-ons, databases and logs."""
+@json_option
+def backend_reset(run: Run, confirm: str | None, as_json: bool) -> None:
+    """Stop the backend and remove all that it holds.
+
+    Apps, releases, add-ons, databases and logs."""
     backend = LocalBackend.of(run.env)
     run.out.warn(f"This removes every app, database and log of the backend on {backend.home}.")
-    if confirm is None and run.out.can_prompt:
+    if confirm is None and run.out.can_prompt and not as_json:
         confirm = run.out.ask(f"Type {CONFIRMATION} to go on: ").strip()
     if confirm != CONFIRMATION:
         raise NotConfirmed("Not confirmed. Nothing was changed.", next=(f"Add: --confirm {CONFIRMATION}",))
     with run.out.progress("Resetting the backend"):
         backend.stop()
         backend.clear()
+    if as_json:
+        run.out.json({"home": str(backend.home)})

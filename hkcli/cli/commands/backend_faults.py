@@ -34,14 +34,26 @@ def backend_faults(run: Run, as_json: bool) -> None:
 @click.option("--status", type=click.IntRange(400, 599), help="answer with this status, and do nothing else")
 @click.option("--delay", type=click.FloatRange(0, 600), metavar="SECONDS", help="wait before anything else")
 @click.option("--times", type=click.IntRange(1), metavar="N", help="so many requests; by default until it is cleared")
-def backend_faults_add(run: Run, pattern: str, status: int | None, delay: float | None, times: int | None) -> None:
-    """Let requests fail, or be answered late: 'METHOD /PATH', where * stands for anything."""
+@json_option
+def backend_faults_add(
+    run: Run, pattern: str, status: int | None, delay: float | None, times: int | None, as_json: bool
+) -> None:
+    """Let requests fail, or be answered late.
+
+    The pattern is 'METHOD /PATH', where * stands for anything.
+    """
     with run.out.progress(f"Adding a fault for {pattern}"):
-        as_operator(run).add_fault({"pattern": pattern, "status": status, "delay_s": delay, "times": times})
+        fault = as_operator(run).add_fault({"pattern": pattern, "status": status, "delay_s": delay, "times": times})
+    if as_json:
+        run.out.json(fault)
 
 
 @command("backend:faults:clear")
-def backend_faults_clear(run: Run) -> None:
+@json_option
+def backend_faults_clear(run: Run, as_json: bool) -> None:
     """End every fault."""
     with run.out.progress("Clearing faults") as step:
-        step.done(str(len(as_operator(run).clear_faults())))
+        cleared = as_operator(run).clear_faults()
+        step.done(str(len(cleared)))
+    if as_json:
+        run.out.json(cleared)

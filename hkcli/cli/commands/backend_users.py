@@ -32,19 +32,26 @@ def backend_users(run: Run, as_json: bool) -> None:
 
 @command("backend:users:add")
 @click.argument("email")
-def backend_users_add(run: Run, email: str) -> None:
-    """Add a user to the backend, and show the password and the token to give them.
+@json_option
+def backend_users_add(run: Run, email: str, as_json: bool) -> None:
+    """Add a user; show the password and token to give them.
 
     They see only their own apps, and those shared with them.
     """
     with run.out.progress(f"Adding {email}"):
         user = as_operator(run).add_backend_user(email)
-    run.out.pairs({name.capitalize(): user[name] for name in ("email", "password", "token")})
+    if as_json:
+        run.out.json(user)
+    else:
+        run.out.pairs({name.capitalize(): user[name] for name in ("email", "password", "token")})
 
 
 @command("backend:users:remove")
 @click.argument("email")
-def backend_users_remove(run: Run, email: str) -> None:
-    """Remove a user from the backend; refused while they own apps."""
+@json_option
+def backend_users_remove(run: Run, email: str, as_json: bool) -> None:
+    """Remove a user; refused while they own apps."""
     with run.out.progress(f"Removing {email}"):
         as_operator(run).remove_backend_user(email)
+    if as_json:
+        run.out.json({"email": email})

@@ -48,7 +48,7 @@ def config_get(run: Run, keys: tuple[str, ...], shell: bool, as_json: bool) -> N
 @click.argument("words", metavar="KEY=VALUE...", nargs=-1, required=True)
 @json_option
 def config_set(run: Run, words: tuple[str, ...], as_json: bool) -> None:
-    """Set config vars; the app restarts with a new release."""
+    """Set config vars; the app gets a new release."""
     changes = parse_config_vars(words)
     with run.out.progress(f"Setting {', '.join(changes)} and restarting {run.app}") as step:
         config_vars = run.api.update_config_vars(run.app, changes)
@@ -64,7 +64,7 @@ def config_set(run: Run, words: tuple[str, ...], as_json: bool) -> None:
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
 @json_option
 def config_unset(run: Run, keys: tuple[str, ...], as_json: bool) -> None:
-    """Remove config vars; the app restarts with a new release."""
+    """Remove config vars; the app gets a new release."""
     check_set(keys, run.api.config_vars(run.app))
     with run.out.progress(f"Unsetting {', '.join(keys)} and restarting {run.app}") as step:
         config_vars = run.api.update_config_vars(run.app, dict.fromkeys(keys))

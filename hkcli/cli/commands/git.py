@@ -7,25 +7,30 @@ import click
 
 from hkcli.api.errors import HerokuError, UsageError
 from hkcli.cli.commands.apps import connect
-from hkcli.cli.context import Run, app_command, command
+from hkcli.cli.context import Run, app_command, command, json_option
 from hkcli.cli.git_remote import set_credential_helper, this_program
 from hkcli.cli.hosts import Host, host_at, is_loopback
 
 
 @app_command("git:remote", epilog="Example: heroku git:remote --app example-app")
-def git_remote(run: Run) -> None:
-    """Make a git remote here lead to an app; --remote names it."""
+@json_option
+def git_remote(run: Run, as_json: bool) -> None:
+    """Make a git remote lead to an app; --remote names it."""
     name = run.remote_flag or "heroku"
     run.remote_flag = None
     app = run.api.app(run.app)["name"]
     if not connect(run, app, name, keep=False):
         raise UsageError("This folder is not in a git repository.", next=("Make it one: git init",))
-    run.out.line(f"set git remote {name} to {run.host.git_url(app)}")
+    if as_json:
+        run.out.json({"app": app, "remote": name, "url": run.host.git_url(app)})
+    else:
+        run.out.line(f"set git remote {name} to {run.host.git_url(app)}")
 
 
 @app_command("git:clone")
 @click.argument("directory", required=False)
-def git_clone(run: Run, directory: str | None) -> None:
+@json_option
+def git_clone(run: Run, directory: str | None, as_json: bool) -> None:
     """Clone an app's repository; --remote names the remote."""
     remote = run.remote_flag or "heroku"
     run.remote_flag = None
@@ -37,12 +42,14 @@ def git_clone(run: Run, directory: str | None) -> None:
     if status:
         raise HerokuError(f"git clone ended with status {status}.")
     set_credential_helper(run.folder / target, {}, run.host)
+    if as_json:
+        run.out.json({"app": app, "remote": remote, "url": url, "folder": str(run.folder / target)})
 
 
 @command("git:credentials")
 @click.argument("action")
 def git_credentials(run: Run, action: str) -> None:
-    """Answer git when it asks for a password; git calls this itself."""
+    """Answer git's question for a password; for git alone."""
     if action != "get":
         return
     asked = parse_question(run.out.stdin.read())

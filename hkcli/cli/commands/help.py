@@ -13,8 +13,12 @@ from hkcli.cli.version import version_text
 
 @command("help")
 @click.argument("topic", required=False)
-def help_(run: Run, topic: str | None) -> None:
+@json_option
+def help_(run: Run, topic: str | None, as_json: bool) -> None:
     """Show all commands, those of a topic, or how to use one."""
+    if as_json:
+        run.out.json(describe(topic))
+        return
     if topic is None:
         run.out.line("Usage: heroku COMMAND [--app APP] [options]")
         run.out.line()
@@ -33,20 +37,36 @@ def help_(run: Run, topic: str | None) -> None:
         list_commands(run, others)
 
 
+def describe(topic: str | None) -> list[dict[str, Any]]:
+    """The descriptions of all commands, or of a topic's. Raises click.UsageError."""
+    if topic is None:
+        return [description(name) for name in names(aliases=False)]
+    chosen = dict.fromkeys([*([resolve(topic)] if topic in COMMANDS else []), *of_topic(topic)])
+    if not chosen:
+        raise unknown_command(topic)
+    return [description(name) for name in chosen]
+
+
 @command("commands")
 @json_option
 def commands(run: Run, as_json: bool) -> None:
-    """List every command; as JSON with its arguments and options."""
+    """List every command; as JSON with all its words."""
     if as_json:
-        run.out.json([description(name) for name in names(aliases=False)])
+        run.out.json(describe(None))
     else:
         list_commands(run, names(aliases=False))
 
 
 @command("version")
-def version(run: Run) -> None:
+@json_option
+def version(run: Run, as_json: bool) -> None:
     """Show the version of this program."""
-    run.out.line(version_text())
+    if as_json:
+        program, *runtime = version_text().split()
+        name, _, number = program.partition("/")
+        run.out.json({"name": name, "version": number, "runtime": " ".join(runtime)})
+    else:
+        run.out.line(version_text())
 
 
 def of_topic(topic: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Dynos: what runs, how many should, restart and stop."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
@@ -75,7 +76,7 @@ def dyno_line(dyno: Dyno, now: datetime) -> str:
 @click.argument("words", metavar="[TYPE=QUANTITY...]", nargs=-1)
 @json_option
 def ps_scale(run: Run, words: tuple[str, ...], as_json: bool) -> None:
-    """Change how many dynos of a type run, or show how many should."""
+    """Show or change how many dynos of a type run."""
     updates = parse_updates(words)
     formation = scale(run, updates) if updates else run.api.formation(run.app)
     if as_json:
@@ -133,42 +134,66 @@ type_option = click.option("-p", "--process-type", "process_type", metavar="TYPE
 @click.argument("target", metavar="[DYNO|TYPE]", required=False)
 @dyno_option
 @type_option
-def ps_restart(run: Run, target: str | None, dyno: str | None, process_type: str | None) -> None:
+@json_option
+def ps_restart(run: Run, target: str | None, dyno: str | None, process_type: str | None, as_json: bool) -> None:
     """Restart a dyno, all of a type, or all."""
-    name, is_type = one_target(target, dyno, process_type)
-    if name is None:
-        with run.out.progress(f"Restarting all dynos on {run.app}"):
-            run.api.restart_all(run.app)
-    elif is_type:
-        with run.out.progress(f"Restarting all {name} dynos on {run.app}"):
-            run.api.restart_type(run.app, name)
-    else:
-        with run.out.progress(f"Restarting dyno {name} on {run.app}"):
-            run.api.restart_dyno(run.app, name)
+    act(run, "restart", one_target(target, dyno, process_type), as_json)
 
 
 @app_command("ps:stop")
 @click.argument("target", metavar="[DYNO|TYPE]", required=False)
 @dyno_option
 @type_option
-def ps_stop(run: Run, target: str | None, dyno: str | None, process_type: str | None) -> None:
-    """Stop a dyno, or all of a type; those of the formation start again."""
-    name, is_type = one_target(target, dyno, process_type)
-    if name is None:
+@json_option
+def ps_stop(run: Run, target: str | None, dyno: str | None, process_type: str | None, as_json: bool) -> None:
+    """Stop a dyno, or all of a type; they start again."""
+    meant = one_target(target, dyno, process_type)
+    if meant.name is None:
         raise click.UsageError("Name a dyno or a type, as in: heroku ps:stop worker.1")
-    if is_type:
-        with run.out.progress(f"Stopping all {name} dynos on {run.app}"):
-            run.api.stop_type(run.app, name)
-    else:
-        with run.out.progress(f"Stopping dyno {name} on {run.app}"):
-            run.api.stop_dyno(run.app, name)
+    act(run, "stop", meant, as_json)
 
 
-def one_target(target: str | None, dyno: str | None, process_type: str | None) -> tuple[str | None, bool]:
-    """The dyno or process type that is meant, and whether it is a type. Raises click.UsageError."""
+def act(run: Run, verb: str, meant: "Target", as_json: bool) -> None:
+    """Restart or stop; as JSON it is told what that was done to."""
+    name = meant.name
+    doing = {"restart": "Restarting", "stop": "Stopping"}[verb]
+    try:
+        if name is None:
+            with run.out.progress(f"{doing} all dynos on {run.app}"):
+                run.api.restart_all(run.app)
+        elif meant.is_type:
+            with run.out.progress(f"{doing} all {name} dynos on {run.app}"):
+                (run.api.restart_type if verb == "restart" else run.api.stop_type)(run.app, name)
+        else:
+            with run.out.progress(f"{doing} dyno {name} on {run.app}"):
+                (run.api.restart_dyno if verb == "restart" else run.api.stop_dyno)(run.app, name)
+    except NotFound as error:
+        if error.resource != "app":
+            error.next = near_dynos(run, name or "", meant.is_type)
+        raise
+    if as_json:
+        run.out.json({"app": run.app, "dyno": None if meant.is_type else name, "type": name if meant.is_type else None})
+
+
+def near_dynos(run: Run, name: str, is_type: bool) -> tuple[str, ...]:
+    known = sorted({dyno["type"] if is_type else dyno["name"] for dyno in run.api.dynos(run.app)})
+    near = nearest(name, known)
+    return (f"Did you mean: {', '.join(near)}?",) if near else (f"Running now: {', '.join(known) or 'nothing'}",)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dyno or a process type; None means all."""
+
+    name: str | None
+    is_type: bool = False
+
+
+def one_target(target: str | None, dyno: str | None, process_type: str | None) -> Target:
+    """What is meant by an argument or a flag. Raises click.UsageError."""
     given = [word for word in (target, dyno, process_type) if word]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} are two targets. Name one.")
     if not given:
-        return None, False
-    return given[0], process_type is not None or (dyno is None and "." not in given[0])
+        return Target(None)
+    return Target(given[0], process_type is not None or (dyno is None and "." not in given[0]))

@@ -1,5 +1,7 @@
 """Releases: the numbered history of an app, and going back in it."""
 
+from collections.abc import Iterator
+
 import click
 
 from hkcli.api.documents import Release
@@ -72,11 +74,69 @@ def latest(run: Run) -> Release:
     return release
 
 
+@app_command("releases:output")
+@click.argument("version", metavar="[VERSION]", required=False)
+@json_option
+def releases_output(run: Run, version: str | None, as_json: bool) -> None:
+    """Show what the release command of a release printed."""
+    release = run.api.release(run.app, version.removeprefix("v")) if version else latest(run)
+    if as_json:
+        output = b"".join(output_of(run, release)).decode(errors="replace") if release["output_stream_url"] else None
+        run.out.json({**release, "output": output})
+    elif release["output_stream_url"]:
+        show_output(run, release)
+    else:
+        run.out.warn(f"Release v{release['version']} has no release output available.")
+
+
+def output_of(run: Run, release: Release) -> Iterator[bytes]:
+    """What the release command prints, as it comes. Raises HerokuError."""
+    from contextlib import closing
+
+    from hkcli.api.logs import QUIET_S, received
+
+    response = run.api.transport.stream(release["output_stream_url"] or "", {"Accept": "*/*"}, QUIET_S)
+    with closing(response):
+        if response.status_code == 404:
+            raise HerokuError("The release command has not started yet.", next=("Try again in a few seconds.",))
+        if not response.ok:
+            raise HerokuError(f"The output was answered with HTTP status {response.status_code}.")
+        yield from received(response)
+
+
+def show_output(run: Run, release: Release) -> None:
+    run.out.stdout.flush()
+    for data in output_of(run, release):
+        run.out.stdout.buffer.write(data)
+        run.out.stdout.buffer.flush()
+
+
+@app_command("releases:retry")
+@json_option
+def releases_retry(run: Run, as_json: bool) -> None:
+    """Run the release command of the latest release again."""
+    release = latest(run)
+    slug = release["slug"]
+    if slug is None or not any(each["type"] == "release" for each in run.api.formation(run.app)):
+        raise HerokuError(
+            f"{run.app} has no release command.", next=("Name one in the Procfile, as in: release: rake db:migrate",)
+        )
+    with run.out.progress(f"Retrying v{release['version']} on {run.app}") as step:
+        description = f"Retry of v{release['version']}: {release['description']}"
+        made = run.api.retry_release(run.app, slug["id"], description)
+        step.done(f"v{made['version']}")
+    if as_json:
+        run.out.json(made)
+    elif made["output_stream_url"]:
+        run.out.talk("Running release command...")
+        show_output(run, made)
+
+
 @app_command("releases:rollback")
 @click.argument("version", metavar="[VERSION]", required=False)
 @json_option
 def releases_rollback(run: Run, version: str | None, as_json: bool) -> None:
-    """Go back to an earlier release, by default the last one before this."""
+    """Go back to an earlier release, or the one before."""
     target = run.api.release(run.app, version.removeprefix("v")) if version else previous(run)
     with run.out.progress(f"Rolling back {run.app} to v{target['version']}") as step:
         made = run.api.roll_back(run.app, target["id"])

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from hkcli.cli.attachment import attach
-from hkcli.cli.context import Function, Run, app_command
+from hkcli.cli.context import Function, Run, app_command, json_option
 from hkcli.cli.remote_command import command_line, shown
 
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -40,9 +40,9 @@ def attach_options(function: Function) -> Function:
 def run(
     run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
 ) -> None:
-    """Run a command in a one-off dyno, joined to this terminal; its exit status becomes ours.
+    """Run a command in a one-off dyno, on this terminal.
 
-    One word is a shell line. After the first word, options are the command's own.
+    Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own.
     """
     require(words, "heroku run bash")
     attach(run, words, parse_env(env), options_of(dyno_type, size), tty)
@@ -59,9 +59,9 @@ def run(
 def rake(
     run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
 ) -> None:
-    """Run a rake task in a one-off dyno; its exit status becomes ours.
+    """Run a rake task in a one-off dyno.
 
-    Options for heroku stand before the task; others are rake's own.
+    Its exit status becomes ours. Options for heroku stand before the task; others are rake's own.
     """
     require(words, "heroku rake db:migrate")
     attach(run, ("rake", *words), parse_env(env), options_of(dyno_type, size), tty)
@@ -80,21 +80,30 @@ def console(
 @app_command("run:detached", **REMOTE_WORDS)
 @dyno_options
 @click.option("-t", "--tail", is_flag=True, help="show its log as it comes")
+@json_option
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def run_detached(
-    run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tail: bool
+    run: Run,
+    words: tuple[str, ...],
+    dyno_type: str | None,
+    env: tuple[str, ...],
+    size: str | None,
+    tail: bool,
+    as_json: bool,
 ) -> None:
-    """Run a command in a one-off dyno whose output goes to the log."""
+    """Run a command whose output goes to the log."""
     require(words, "heroku run:detached rake jobs:workoff")
     wishes = {"command": command_line(words), "attach": False, "env": parse_env(env)} | options_of(dyno_type, size)
     with run.out.progress(f"Running {shown(words)} on {run.app}") as step:
         dyno = run.api.create_dyno(run.app, wishes)
         step.done(dyno["name"])
+    if as_json:
+        run.out.json(dyno)
     if tail:
         from hkcli.cli.commands.logs import show_log
 
         show_log(run, {"tail": True, "dyno": dyno["name"], "lines": 100})
-    else:
+    elif not as_json:
         run.out.line(f"Run heroku logs --app {run.app} --dyno {dyno['name']} to view the output.")
 
 

@@ -1,0 +1,19 @@
+"""A page for the user's eyes: in the web browser, or its address where there is none."""
+
+from hkcli.cli.context import Run
+
+
+def show_page(run: Run, url: str, *, only_print: bool = False, as_json: bool = False) -> None:
+    """`as_json` prints the address and opens nothing: a script asked."""
+    if as_json:
+        run.out.json({"url": url})
+        return
+    if only_print:
+        run.out.line(url)
+        return
+    import webbrowser
+
+    run.out.talk(f"Opening {url}")
+    if not webbrowser.open(url):
+        run.out.warn("No web browser could be started.")
+        run.out.line(url)

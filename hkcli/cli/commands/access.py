@@ -1,0 +1,62 @@
+"""Access: who may work on an app."""
+
+import click
+
+from hkcli.api.documents import Collaborator
+from hkcli.api.errors import NotFound
+from hkcli.cli.context import Run, app_command, json_option
+from hkcli.cli.dispatch import nearest
+
+
+@app_command("access")
+@json_option
+def access(run: Run, as_json: bool) -> None:
+    """List who has access to an app."""
+    found = sorted(run.api.collaborators(run.app), key=email_of)
+    if as_json:
+        run.out.json(found)
+        return
+    run.out.table(["Email", "Role", "Permissions"], [row(each) for each in found])
+
+
+def email_of(each: Collaborator) -> str:
+    return each["user"]["email"]
+
+
+def row(each: Collaborator) -> list[str]:
+    permissions = sorted(permission["name"] for permission in each.get("permissions") or [])
+    return [email_of(each), each.get("role") or "collaborator", ", ".join(permissions)]
+
+
+@app_command("access:add", epilog="Example: heroku access:add ada@example.com --app example-app")
+@click.argument("email")
+@click.option("-p", "--permissions", metavar="NAMES", help="on a team's app: deploy, manage, operate, view")
+@json_option
+def access_add(run: Run, email: str, permissions: str | None, as_json: bool) -> None:
+    """Give a user access to an app."""
+    wanted = sorted({"view", *permissions.replace(" ", "").split(",")} - {""}) if permissions else []
+    as_what = f" with {', '.join(wanted)} permissions" if wanted else ""
+    with run.out.progress(f"Adding {email} access to the app {run.app}{as_what}"):
+        if wanted:
+            added = run.api.add_team_collaborator(run.app, email, wanted)
+        else:
+            added = run.api.add_collaborator(run.app, email)
+    if as_json:
+        run.out.json(added)
+
+
+@app_command("access:remove")
+@click.argument("email")
+@json_option
+def access_remove(run: Run, email: str, as_json: bool) -> None:
+    """Take a user's access to an app away."""
+    try:
+        with run.out.progress(f"Removing {email} access from the app {run.app}"):
+            gone = run.api.remove_collaborator(run.app, email)
+    except NotFound as error:
+        if error.resource != "app":
+            near = nearest(email, [email_of(each) for each in run.api.collaborators(run.app)])
+            error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See who has it: heroku access",)
+        raise
+    if as_json:
+        run.out.json(gone)

@@ -1,0 +1,88 @@
+"""What scripts and agents may rely on, held against every command of the table."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from hkcli.cli.dispatch import load
+from hkcli.cli.main import COMMANDS, names
+
+ROOT = Path(__file__).parents[2]
+JSON_IS_NOT_OURS_TO_PRINT = {
+    "run": "the remote command's output",
+    "rake": "the remote command's output",
+    "console": "the remote command's output",
+    "pg:psql": "psql's output",
+    "api": "always the API's own document",
+    "git:credentials": "git's own format",
+    "quickstart": "a transcript for people",
+}
+EVERY = names(aliases=False)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_command_prints_json_when_asked_or_its_output_is_another_programs(name):
+    flags = {word for parameter in load(name).params for word in parameter.opts}
+    assert ("--json" in flags) != (name in JSON_IS_NOT_OURS_TO_PRINT)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in JSON_IS_NOT_OURS_TO_PRINT])
+def test_a_usage_mistake_under_json_is_one_object_on_stderr_and_status_2(heroku, platform, name):
+    result = heroku(name, "--json", "--no-such-flag")
+    assert (result.exit_code, result.stdout) == (2, "")
+    document = json.loads(result.stderr)
+    assert document["id"] == "usage" and "--no-such-flag" in document["message"]
+    assert set(document) == {"id", "message", "status", "request_id", "next"}
+    assert document["next"], "it says what would help"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_line_of_help_fits_into_80_columns(name):
+    width = max(map(len, EVERY))
+    assert len(load(name).get_short_help_str(limit=1000)) + width + 4 <= 80
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_argument_flag_and_value_is_described(heroku, platform, name):
+    described = {each["command"]: each for each in heroku("help", name, "--json").json}[name]
+    found = load(name)
+    arguments = [each for each in found.params if isinstance(each, click.Argument)]
+    options = [each for each in found.params if isinstance(each, click.Option) and not each.hidden]
+    assert [each["name"] for each in described["arguments"]] == [
+        each.make_metavar(click.Context(found)) for each in arguments
+    ]
+    assert [each["flags"][0] for each in described["options"]] == [each.opts[0] for each in options]
+    assert all(each["help"] for each in described["options"]), "a flag without a word of explanation"
+    assert described["summary"].endswith(".")
+
+
+def test_a_dangerous_command_without_a_terminal_fails_instead_of_hanging(heroku, platform):
+    platform.on("GET", "/apps/demo", reply={"name": "demo"})
+    result = heroku("destroy", "--app", "demo", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    document = json.loads(result.stderr.splitlines()[-1])
+    assert document["id"] == "not_confirmed" and document["next"] == ["Add: --confirm demo"]
+
+
+def test_an_error_of_the_api_under_json_carries_its_id_status_and_request(heroku, platform):
+    platform.on("GET", "/apps/demo/config-vars", status=403, reply={"id": "forbidden", "message": "No."})
+    document = json.loads(heroku("config", "--app", "demo", "--json").stderr)
+    assert (document["id"], document["status"], document["request_id"]) == ("forbidden", 403, "request-1")
+
+
+def test_every_option_named_json_has_the_short_form_j():
+    for name in EVERY:
+        for parameter in load(name).params:
+            if "--json" in parameter.opts:
+                assert "-j" in parameter.opts, name
+
+
+def test_no_command_asks_home_and_the_client_installs_four_libraries_alone():
+    settings = (ROOT / "setup.cfg").read_text()
+    wanted = settings.partition("install_requires =")[2].partition("\n\n")[0].split()
+    assert [word.partition(">")[0] for word in wanted] == ["click", "requests", "rich", "GitPython"]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert not [name for name in COMMANDS if name.partition(":")[0] in ("update", "telemetry", "analytics")]
