@@ -63,6 +63,12 @@ _heroku() {
     run:detached) flags="--app --env --remote --size --tail --type --help" kind=process-type remote=yes ;;
     rake) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
     console) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" remote=yes ;;
+    dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
+    dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
+    dj:show) flags="--app --json --remote --help" ;;
+    dj:retry) flags="--app --confirm --dry-run --failed --matching --remote --help" ;;
+    dj:remove) flags="--app --confirm --dry-run --failed --matching --remote --help" ;;
+    dj:unlock) flags="--app --dry-run --remote --help" ;;
     releases) flags="--app --json --num --remote --help" ;;
     releases:info) flags="--app --json --remote --help" ;;
     releases:rollback) flags="--app --json --remote --help" ;;
@@ -81,7 +87,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-c|--confirm|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--name|-n|--num|-p|--port|--process-type|-p|--ps|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--store|--type) (( index++ )) ;;
+      --addons|-a|--app|--as|-c|--confirm|-d|--dyno|--dyno-name|-e|--env|-F|--field|--host|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--port|--process-type|-p|--ps|--queue|--region|-r|--remote|--shell|-s|--size|-s|--source|-s|--stack|--store|--type) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -101,11 +107,16 @@ _heroku() {
     -F|--field) kind=other ;;
     --host) kind=other ;;
     --input) kind=other ;;
+    --interval) kind=other ;;
+    --matching) kind=other ;;
+    --max-age) kind=other ;;
+    --max-failed) kind=other ;;
     --name) kind=other ;;
     -n|--num) kind=other ;;
     -p|--port) kind=other ;;
     --process-type) kind=process-type ;;
     -p|--ps) kind=process-type ;;
+    --queue) kind=other ;;
     --region) kind=other ;;
     -r|--remote) kind=remote ;;
     --shell) kind=other choices="sh fish" ;;
@@ -187,6 +198,12 @@ run
 run:detached
 rake
 console
+dj
+dj:jobs
+dj:show
+dj:retry
+dj:remove
+dj:unlock
 releases
 releases:info
 releases:rollback

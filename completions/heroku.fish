@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -c --confirm -d --dyno --dyno-name -e --env -F --field --host --input --name -n --num -p --port --process-type -p --ps --region -r --remote --shell -s --size -s --source -s --stack --store --type
+        else if contains -- $word --addons -a --app --as -c --confirm -d --dyno --dyno-name -e --env -F --field --host --input --interval --matching --max-age --max-failed --name -n --num -p --port --process-type -p --ps --queue --region -r --remote --shell -s --size -s --source -s --stack --store --type
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -77,6 +77,12 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'run:detached' -d 'Run a command in a one-off dyno whose output goes to the log'
     complete -c $program -n __heroku_is_first -a 'rake' -d 'Run a rake task in a one-off dyno; its exit status becomes ours'
     complete -c $program -n __heroku_is_first -a 'console' -d 'Open the app’s console in a one-off dyno'
+    complete -c $program -n __heroku_is_first -a 'dj' -d 'Watch Delayed Job: workers, jobs, errors, and why jobs wait; q leaves'
+    complete -c $program -n __heroku_is_first -a 'dj:jobs' -d 'List jobs, with the reason why each waits'
+    complete -c $program -n __heroku_is_first -a 'dj:show' -d 'Show one job: what it was made with, and its whole last error'
+    complete -c $program -n __heroku_is_first -a 'dj:retry' -d 'Make jobs due now, with all their attempts before them; running ones are left alone'
+    complete -c $program -n __heroku_is_first -a 'dj:remove' -d 'Delete jobs for good; running ones are left alone'
+    complete -c $program -n __heroku_is_first -a 'dj:unlock' -d 'Free jobs that are locked by workers which no longer exist'
     complete -c $program -n __heroku_is_first -a 'releases' -d 'List the releases of an app, the newest first'
     complete -c $program -n __heroku_is_first -a 'releases:info' -d 'Show a release and the config vars it runs with'
     complete -c $program -n __heroku_is_first -a 'releases:rollback' -d 'Go back to an earlier release, by default the last one before this'
@@ -93,17 +99,17 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'version' -d 'Show the version of this program'
     complete -c $program -n '__heroku_is ours login' -l interactive -s i -d 'with email and password; this is the only way, so no need'
     complete -c $program -n '__heroku_is ours login' -l token -s t -d 'read an API token from stdin instead'
-    complete -c $program -n '__heroku_is ours login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset api commands help version' -l help -s h -d 'tell how to use it'
-    complete -c $program -n '__heroku_is ours whoami apps create info rename destroy apps:create apps:info apps:rename apps:destroy addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove ps ps:scale releases releases:info releases:rollback rollback backend:status commands' -l json -s j -d 'print the API’s own document'
+    complete -c $program -n '__heroku_is ours login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset api commands help version' -l help -s h -d 'tell how to use it'
+    complete -c $program -n '__heroku_is ours whoami apps create info rename destroy apps:create apps:info apps:rename apps:destroy addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove ps ps:scale dj dj:jobs dj:show releases releases:info releases:rollback rollback backend:status commands' -l json -s j -d 'print the API’s own document'
     complete -c $program -n '__heroku_is ours create apps:create' -l addons -x -d 'add-ons to begin with, separated by commas'
     complete -c $program -n '__heroku_is ours create apps:create' -l no-remote -s n -d 'leave git alone'
     complete -c $program -n '__heroku_is ours create apps:create' -l region -x -d 'region of the app'
     complete -c $program -n '__heroku_is ours create apps:create' -l remote -s r -x -a '(__heroku_values remote)' -d 'name of the git remote [heroku]'
     complete -c $program -n '__heroku_is ours create apps:create' -l stack -s s -x -d 'stack of the app'
-    complete -c $program -n '__heroku_is ours info rename open destroy apps:info apps:rename apps:open apps:destroy git:remote git:clone addons addons:add addons:remove addons:info addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart releases releases:info releases:rollback rollback' -l app -s a -x -a '(__heroku_values app)' -d 'app, or a git remote of it'
-    complete -c $program -n '__heroku_is ours info rename open destroy apps:info apps:rename apps:open apps:destroy git:remote git:clone addons addons:add addons:remove addons:info addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart releases releases:info releases:rollback rollback' -l remote -s r -x -a '(__heroku_values remote)' -d 'git remote of the app'
+    complete -c $program -n '__heroku_is ours info rename open destroy apps:info apps:rename apps:open apps:destroy git:remote git:clone addons addons:add addons:remove addons:info addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:rollback rollback' -l app -s a -x -a '(__heroku_values app)' -d 'app, or a git remote of it'
+    complete -c $program -n '__heroku_is ours info rename open destroy apps:info apps:rename apps:open apps:destroy git:remote git:clone addons addons:add addons:remove addons:info addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:rollback rollback' -l remote -s r -x -a '(__heroku_values remote)' -d 'git remote of the app'
     complete -c $program -n '__heroku_is ours info apps:info' -l shell -s s -d 'as key=value lines'
-    complete -c $program -n '__heroku_is ours destroy apps:destroy addons:add addons:remove addons:create addons:destroy' -l confirm -s c -x -a '(__heroku_values app)' -d 'the app’s name, instead of being asked for it'
+    complete -c $program -n '__heroku_is ours destroy apps:destroy addons:add addons:remove addons:create addons:destroy dj:retry dj:remove' -l confirm -s c -x -a '(__heroku_values app)' -d 'the app’s name, instead of being asked for it'
     complete -c $program -n '__heroku_is ours addons' -l all -s A -d 'of all your apps'
     complete -c $program -n '__heroku_is ours addons:add addons:create' -l as -x -d 'name it is attached under, the beginning of its config vars'
     complete -c $program -n '__heroku_is ours addons:add addons:create' -l name -x -d 'global name of the add-on'
@@ -132,7 +138,19 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l type -x -a '(__heroku_values process-type)' -d 'process type of the dyno'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l help -s h -d 'tell how to use it'
     complete -c $program -n '__heroku_is remote run:detached' -l tail -s t -d 'show its log as it comes'
-    complete -c $program -n '__heroku_is ours releases' -l num -s n -x -d 'how many'
+    complete -c $program -n '__heroku_is ours dj' -l interval -x -d 'between two pictures'
+    complete -c $program -n '__heroku_is ours dj' -l max-age -x -d 'fail if a job is due for longer'
+    complete -c $program -n '__heroku_is ours dj' -l max-failed -x -d 'fail if more jobs were given up'
+    complete -c $program -n '__heroku_is ours dj' -l once -d 'one picture, not a live screen'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l failed -d 'only those that were given up'
+    complete -c $program -n '__heroku_is ours dj:jobs releases' -l num -s n -x -d 'how many'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l queue -x -d 'only of this queue'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l running -d 'only those that a worker has locked'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l waiting -d 'only those that wait'
+    complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l dry-run -d 'say how many, and change nothing'
+    complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l failed -d 'those that were given up'
+    complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l matching -x -d 'those with this text in handler or error'
+    complete -c $program -n '__heroku_is ours dj:unlock' -l dry-run -d 'say which, and change nothing'
     complete -c $program -n '__heroku_is ours quickstart' -l keep -d 'leave the backend and the app running, and say how to go on'
     complete -c $program -n '__heroku_is ours backend:start' -l detach -s d -d 'run it in the background'
     complete -c $program -n '__heroku_is ours backend:start' -l host -x -d 'listen on this address instead of 127.0.0.1'
@@ -167,5 +185,5 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_wants_word remote run' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote run:detached' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote rake' -a '(__heroku_values rake-task)'
-    complete -c $program -n '__heroku_wants_word ours help' -a 'login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart run run:detached rake console releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset api commands help version'
+    complete -c $program -n '__heroku_wants_word ours help' -a 'login logout whoami auth:token apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:remove logs ps ps:scale ps:restart ps:stop ps:kill restart run run:detached rake console dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:rollback rollback quickstart backend:start backend:stop backend:status backend:env backend:reset api commands help version'
 end

@@ -47,7 +47,7 @@ __all__ = [
     "with_log",
 ]
 
-BUDGET_S = 0.03
+BUDGET_S = 0.02
 
 
 class JobTable:

@@ -79,8 +79,12 @@ def explain(row: Row, now: datetime, facts: Facts) -> Reason:
     """Why this job is not done yet."""
     on_app = f" --app {facts.app}" if facts.app else ""
     if row.failed_at:
-        tries = f"after {row.attempts} attempt{'s' if row.attempts != 1 else ''}"
-        return Reason(f"given up {tries}: its attempts are used up", f"heroku dj:retry {row.id}{on_app}", True)
+        tries = f"after {row.attempts} attempt{'s' if row.attempts != 1 else ''}: its attempts are used up"
+        return Reason(
+            f"given up {tries}" if row.attempts else "given up at once: it cannot be run",
+            f"heroku dj:retry {row.id}{on_app}",
+            True,
+        )
     if row.locked_at and row.locked_by:
         return of_lock(row, now, facts, on_app)
     if row.run_at is None:
