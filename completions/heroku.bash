@@ -111,6 +111,12 @@ _heroku() {
     run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
     rake) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
     console) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" remote=yes ;;
+    dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
+    dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
+    dj:show) flags="--app --json --remote --help" ;;
+    dj:retry) flags="--app --confirm --dry-run --failed --matching --remote --help" ;;
+    dj:remove) flags="--app --confirm --dry-run --failed --matching --remote --help" ;;
+    dj:unlock) flags="--app --dry-run --remote --help" ;;
     releases) flags="--app --json --num --remote --help" ;;
     releases:info) flags="--app --json --remote --help" ;;
     releases:output) flags="--app --json --remote --help" ;;
@@ -143,7 +149,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--rate-limit|--region|-r|--remote|-s|--scope|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -172,6 +178,10 @@ _heroku() {
     --host) kind=other ;;
     -i|--index) kind=other ;;
     --input) kind=other ;;
+    --interval) kind=other ;;
+    --matching) kind=other ;;
+    --max-age) kind=other ;;
+    --max-failed) kind=other ;;
     --name) kind=other ;;
     -n|--num) kind=other ;;
     -p|--permissions) kind=other ;;
@@ -179,6 +189,7 @@ _heroku() {
     --postgres) kind=other ;;
     --process-type) kind=process-type ;;
     -p|--ps) kind=process-type ;;
+    --queue) kind=other ;;
     --rate-limit) kind=other ;;
     --region) kind=region ;;
     -r|--remote) kind=remote ;;
@@ -314,6 +325,12 @@ run
 run:detached
 rake
 console
+dj
+dj:jobs
+dj:show
+dj:retry
+dj:remove
+dj:unlock
 releases
 releases:info
 releases:output

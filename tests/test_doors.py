@@ -17,6 +17,7 @@ DOORS = {
 }
 SIDE_DOORS = {
     ("hkcli/cli/commands/dj.py", "hkcli.dj.status"),
+    ("hkcli/cli/dj_screen.py", "hkcli.dj.status"),
     ("hkcli/backend/addons/dj.py", "hkcli.dj.status"),
 }
 

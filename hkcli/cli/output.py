@@ -9,7 +9,7 @@ HEROKU_COLOR=0, FORCE_COLOR and TERM=dumb ask, else on terminals only.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -26,6 +26,7 @@ STYLES = {
     "magenta": "35",
     "cyan": "36",
 }
+Frame = Callable[[int, int], Iterable[Sequence[tuple[str, str]]]]
 UNSEEN = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if code not in (0x09, 0x0A)}
 """Control characters: text from elsewhere must not drive the terminal."""
 
@@ -96,6 +97,11 @@ class Output:
         for row in rows:
             self.line("\t".join(" ".join(cell.split("\t")).replace("\n", " ") for cell in row))
 
+    def styled_lines(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+        """Lines made of texts, each with its style or ""."""
+        for line in lines:
+            self.line("".join(self.styled(text, style) if style else text for text, style in line).rstrip())
+
     def json(self, document: Any) -> None:
         self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
@@ -163,6 +169,35 @@ class Output:
         held, self._held = self._held or [], None
         for text in held:
             self.talk(text)
+
+    # --- a screen
+
+    @property
+    def can_redraw(self) -> bool:
+        return self.can_prompt and is_smart(self.stdout, self._env)
+
+    @property
+    def is_unicode(self) -> bool:
+        return (self.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+    @contextmanager
+    def redrawn(self) -> Iterator[Callable[[Frame], None]]:
+        """A screen of its own, gone at the end; give it a function from width and height to lines, now and again."""
+        from rich.live import Live
+        from rich.text import Text
+
+        console = self._console(self.stdout)
+        with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False) as live:
+
+            def draw(frame: Frame) -> None:
+                whole = Text(no_wrap=True, overflow="crop", end="")
+                for place, line in enumerate(frame(console.width, console.height)):
+                    whole.append("\n" if place else "")
+                    for text, style in line:
+                        whole.append(text.translate(UNSEEN), style or None)
+                live.update(whole, refresh=True)
+
+            yield draw
 
     # --- questions
 

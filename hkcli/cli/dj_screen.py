@@ -1,0 +1,235 @@
+"""The status screen as lines of styled text. Pure: a snapshot and a size in, lines out; no terminal is known here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hkcli.dj.status import Snapshot, WorkerFact
+
+Piece = tuple[str, str]
+"""Text and its style: "", "bold", "dim", "red", "green", "yellow" or "cyan"."""
+Line = list[Piece]
+
+BARS, BARS_ASCII = "▁▂▃▄▅▆▇█", "_.-:=+*#"
+MOST_WORKERS = 4
+UNKNOWN = "?"
+
+
+def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unicode: bool = True) -> list[Line]:
+    """All of it when height is None; else what matters most, in so many lines."""
+    top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
+    sections = [queues(screen), waiting(screen, width), running(screen), errors(screen), upcoming(screen)]
+    body = fitted([section for section in sections if section], None if height is None else height - len(top))
+    return [clipped(line, width) for line in top + body]
+
+
+def fitted(sections: list[list[Line]], room: int | None) -> list[Line]:
+    """Every section gets its title and one line before any gets more; the rest goes round, a line each."""
+    if room is None:
+        return [line for section in sections for line in [[], *section]]
+    shown = [0] * len(sections)
+    for least in range(2, 1 + max(map(len, sections), default=0)):
+        for place, section in enumerate(sections):
+            wanted = min(least, len(section))
+            cost = wanted - shown[place]
+            if 0 < cost <= room:
+                shown[place], room = wanted, room - cost
+    found: list[Line] = []
+    for count, section in zip(shown, sections, strict=True):
+        lines = section[:count]
+        if 1 < count < len(section):
+            lines[0] = [*lines[0], (f"  ({count - 1} of {len(section) - 1})", "dim")]
+        found += lines
+    return found
+
+
+def clipped(line: Line, width: int) -> Line:
+    kept: Line = []
+    for text, style in line:
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+        if len(text) > width:
+            text = text[: max(0, width - 1)] + ("…" if width else "")
+        kept.append((text, style))
+        width -= len(text)
+        if width <= 0:
+            break
+    return kept
+
+
+def head(screen: "Snapshot") -> list[Line]:
+    era = f"  ({screen.era}'s table)" if screen.era else ""
+    return [[(f"{screen.app}", "bold"), (f"  Delayed Job{era}  ", ""), (f"{screen.at:%H:%M:%S} UTC", "dim")]]
+
+
+def workers(screen: "Snapshot") -> list[Line]:
+    if screen.workers is None:
+        return [[("Workers  ", "bold"), (f"{UNKNOWN}  {screen.unknown.get('workers', '')}", "yellow")]]
+    if not screen.workers:
+        return [[("Workers  ", "bold"), ("none", "red")]]
+    busy_first = sorted(screen.workers, key=lambda each: each.dyno)
+    if len(busy_first) > MOST_WORKERS:
+        busy_first.sort(key=lambda each: (each.is_up, each.job is None))
+    lines = [worker_line(each, screen.at) for each in busy_first[:MOST_WORKERS]]
+    if len(busy_first) > MOST_WORKERS:
+        others = busy_first[MOST_WORKERS:]
+        up, busy = sum(each.is_up for each in others), sum(each.job is not None for each in others)
+        lines.append([(f"{len(others)} more: {up} up, {busy} busy", "dim")])
+    return [[("Workers  " if place == 0 else "         ", "bold"), *line] for place, line in enumerate(lines)]
+
+
+def worker_line(worker: "WorkerFact", now: datetime) -> Line:
+    from hkcli.dj.status import span
+
+    colour = {"up": "green", "starting": "yellow"}.get(worker.state, "red")
+    line: Line = [(f"{worker.dyno} ", ""), (worker.state, colour)]
+    line.append((f" {span((now - worker.since).total_seconds())}  {worker.release or ''}  ", ""))
+    if worker.job:
+        number = f" #{worker.job_id}" if worker.job_id else ""
+        since = f" for {span((now - worker.job_since).total_seconds())}" if worker.job_since else ""
+        line += [(f"{worker.job}{number}", "cyan"), (since, "")]
+    elif worker.is_up:
+        line.append(("idle", "dim"))
+    return line
+
+
+def depth(screen: "Snapshot") -> list[Line]:
+    counts, counted = screen.counts, screen.counted
+    if counts is None or counted is None:
+        return [[("Jobs     ", "bold"), (f"{UNKNOWN}  {screen.unknown.get('counts', '')}", "yellow")]]
+    line: Line = [("Jobs     ", "bold")]
+    for label, count, style in (
+        ("due", counts.due, ""),
+        ("running", counts.running, "cyan"),
+        ("retrying", counts.retrying, "yellow"),
+        ("later", counts.scheduled, ""),
+        ("given up", counts.failed, "red"),
+    ):
+        line += [(f"{count:,}", style if count else "dim"), (f" {label}   ", "" if count else "dim")]
+    if not counted.is_whole:
+        line.append((f"so far: still counting, {counted.rows:,} rows", "yellow"))
+    elif counted.age_s >= 2:
+        line.append((f"counted {counted.age_s:.0f} s ago", "dim"))
+    ages = [("oldest", screen.oldest_due_s), ("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
+    return [line, [("Due for  ", "bold"), *figures(ages, screen.unknown.get("oldest_due_s", ""))]]
+
+
+def figures(values: Sequence[tuple[str, float | None]], reason: str) -> Line:
+    from hkcli.dj.status import span
+
+    if all(value is None for _, value in values):
+        return [(reason[:1].lower() + reason[1:] or UNKNOWN, "dim")]
+    return [
+        (f"{label} {UNKNOWN if value is None else span(value) if value >= 1 else f'{value * 1000:.0f} ms'}   ", "")
+        for label, value in values
+    ]
+
+
+def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
+    runs = figures([("p50", screen.run_p50_s), ("p95", screen.run_p95_s)], screen.unknown.get("run_p50_s", ""))
+    lines: list[Line] = [[("Run time ", "bold"), *runs]]
+    if screen.done_per_minute is None or screen.failed_per_minute is None:
+        return [*lines, [("Done     ", "bold"), (screen.unknown.get("done_per_minute", UNKNOWN), "dim")]]
+    shown = list(screen.minutes)[-max(5, min(len(screen.minutes), width - 40)) :]
+    done = spark([minute.done if minute else None for minute in shown], is_unicode)
+    failed = spark([minute.failed if minute else None for minute in shown], is_unicode)
+    lines.append([("Done     ", "bold"), (done, "green"), (f"  {screen.done_per_minute:,.1f} a minute", "")])
+    has_failed = screen.failed_per_minute > 0
+    rate = f"  {screen.failed_per_minute:,.1f} a minute"
+    lines.append([("Failed   ", "bold"), (failed, "red" if has_failed else "dim"), (rate, "")])
+    starts = [minute.start if minute else None for minute in shown]
+    marked = [(starts.index(start), mark.text) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
+    if marked:
+        places = {place for place, _ in marked}
+        row = "".join("^" if place in places else " " for place in range(len(shown)))
+        lines.append([("         ", ""), (row, "dim"), (f"  ^ {marked[-1][1]}", "dim")])
+    if screen.lines_lost:
+        lines.append(
+            [("         ", ""), (f"{screen.lines_lost} log lines were lost: true figures are higher", "yellow")]
+        )
+    return lines
+
+
+def on_the_minute(time: datetime) -> datetime:
+    return time.replace(second=0, microsecond=0)
+
+
+def spark(values: Sequence[int | None], is_unicode: bool = True) -> str:
+    """A column each, the highest full; nothing is lowest, and what is not known is a dot."""
+    bars = BARS if is_unicode else BARS_ASCII
+    most = max([value for value in values if value is not None], default=0)
+    return "".join(
+        ("·" if is_unicode else " ")
+        if value is None
+        else bars[0 if not value else max(1, round(value * (len(bars) - 1) / most))]
+        for value in values
+    )
+
+
+def queues(screen: "Snapshot") -> list[Line]:
+    from hkcli.dj.status import span
+
+    if len(screen.groups) < 2 and not any(group.queue or group.priority for group in screen.groups):
+        return []
+    title = (
+        f"{'Queue':<16} {'priority':>8} {'due':>8} {'running':>8} {'retrying':>8} {'later':>8} {'given up':>8}  oldest"
+    )
+    lines: list[Line] = [[(title, "bold")]]
+    for group in screen.groups:
+        counts = group.counts
+        numbers = (counts.due, counts.running, counts.retrying, counts.scheduled, counts.failed)
+        priority = "" if group.priority is None else str(group.priority)
+        text = f"{(group.queue or '(none)')[:16]:<16} {priority:>8} " + " ".join(f"{number:>8,}" for number in numbers)
+        age = "" if group.oldest_due_s is None else span(group.oldest_due_s)
+        lines.append([(text, ""), (f"  {age}", "")])
+    return lines
+
+
+def waiting(screen: "Snapshot", width: int) -> list[Line]:
+    """The command that mends it is beside the reason, or below it where it would not fit."""
+    lines: list[Line] = [[("Why jobs wait", "bold")]]
+    for each in screen.waiting:
+        style = "red" if each.reason.is_trouble else ""
+        lines.append([(f"{each.count:>8,}  ", ""), (each.reason.text, style)])
+        if mend := each.reason.mend:
+            if 10 + len(each.reason.text) + 4 + len(mend) <= width:
+                lines[-1].append((f"  > {mend}", "cyan"))
+            else:
+                lines.append([(f"          > {mend}", "cyan")])
+    return lines if len(lines) > 1 else []
+
+
+def running(screen: "Snapshot") -> list[Line]:
+    """Only what the lines of the workers do not show already."""
+    known = {worker.name for worker in screen.workers or () if worker.job}
+    odd = [each for each in screen.running if each.row.locked_by not in known]
+    lines: list[Line] = [[("Locked", "bold")]]
+    for each in odd:
+        lines.append(
+            [(f"{each.row.id:>8}  {each.row.name}  ", ""), (each.reason.text, "red" if each.reason.is_trouble else "")]
+        )
+    return lines if len(lines) > 1 else []
+
+
+def errors(screen: "Snapshot") -> list[Line]:
+    from hkcli.dj.status import span
+
+    lines: list[Line] = [[("Errors", "bold")]]
+    for group in screen.errors:
+        line: Line = [(f"{group.count:>7,}x  {group.name}  ", ""), (group.error, "red")]
+        if group.next_run and group.next_run > screen.at:
+            line.insert(1, (f"next in {span((group.next_run - screen.at).total_seconds())}  ", "dim"))
+        lines.append(line)
+    return lines if len(lines) > 1 else []
+
+
+def upcoming(screen: "Snapshot") -> list[Line]:
+    from hkcli.dj.status import span
+
+    lines: list[Line] = [[("Next", "bold")]]
+    for row in screen.upcoming:
+        if row.run_at:
+            what = f"attempt {row.attempts + 1}" if row.attempts else "first attempt"
+            wait = span((row.run_at - screen.at).total_seconds())
+            lines.append([(f"{row.id:>8}  {row.name}  in {wait}  ", ""), (what, "dim")])
+    return lines if len(lines) > 1 else []

@@ -1,0 +1,173 @@
+"""Single jobs: listed, shown whole, and what an operator may do to them. A job that runs is never touched."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+
+from hkcli.dj import ruby, ruby_yaml
+from hkcli.dj.claiming import MAX_RUN_TIME, times
+from hkcli.dj.handlers import job_name
+from hkcli.dj.ruby import RubyObject
+from hkcli.dj.status.census import Row, Statements, row_of
+from hkcli.dj.status.reading import reading
+from hkcli.dj.status.reasons import Facts
+
+BATCH = 500
+LOOK_THROUGH_ROWS = 20_000
+AT_REST = "(locked_at IS NULL OR failed_at IS NOT NULL)"
+RETRY_SQL = (
+    "UPDATE delayed_jobs SET attempts = 0, run_at = :now, failed_at = NULL, locked_at = NULL, locked_by = NULL,"
+    f" updated_at = :now WHERE id IN :ids AND {AT_REST}"
+)
+REMOVE_SQL = f"DELETE FROM delayed_jobs WHERE id IN :ids AND {AT_REST}"
+UNLOCK_SQL = (
+    "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL"
+    " WHERE id IN :ids AND locked_by IN :workers AND failed_at IS NULL"
+)
+
+
+class State(Enum):
+    """What a list is restricted to, as SQL: the condition and the order."""
+
+    ANY = ("1 = 1", "id")
+    FAILED = ("failed_at IS NOT NULL", "failed_at DESC, id DESC")
+    RUNNING = ("failed_at IS NULL AND locked_at IS NOT NULL", "locked_at, id")
+    WAITING = ("failed_at IS NULL AND locked_at IS NULL", "")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs an action is for: by id, all that were given up, or those whose handler or error has a text."""
+
+    ids: tuple[int, ...] = ()
+    failed: bool = False
+    matching: str | None = None
+
+
+@dataclass(frozen=True)
+class Detail:
+    row: Row
+    name: str
+    fields: tuple[tuple[str, str], ...]
+    """What the job was made with, in Ruby's notation; empty when the handler cannot be read."""
+    handler: str
+    last_error: str | None
+    created_at: datetime | None
+
+
+def listed(
+    engine: sa.Engine, statements: Statements, state: State, order: str, *, queue: str | None = None, most: int = 50
+) -> list[Row]:
+    """`order` is that in which workers take jobs."""
+    condition, own_order = state.value
+    of_queue = "" if queue is None else " AND queue = :queue"
+    statement = statements.rows(condition + of_queue, own_order or f"{order}, id", most)
+    with reading(engine) as connection, connection.begin():
+        return [row_of(row) for row in connection.execute(statement, {"queue": queue} if of_queue else {})]
+
+
+def rows_of(engine: sa.Engine, statements: Statements, ids: Sequence[int]) -> list[Row]:
+    """Those of these jobs that are still there."""
+    if not ids:
+        return []
+    with reading(engine) as connection, connection.begin():
+        return [row_of(row) for row in connection.execute(statements.of_ids, {"ids": list(ids)[:1_000]})]
+
+
+def detail(engine: sa.Engine, statements: Statements, job_id: int) -> Detail | None:
+    """All that is known of one job."""
+    found = rows_of(engine, statements, [job_id])
+    if not found:
+        return None
+    whole = statements.whole
+    with reading(engine) as connection, connection.begin():
+        row = connection.execute(whole, {"id": job_id}).one_or_none()
+    if row is None:
+        return None
+    handler = row.handler.decode("utf-8", "replace") if isinstance(row.handler, bytes) else str(row.handler or "")
+    return Detail(found[0], job_name(handler), fields_of(handler), handler, row.last_error, row.created_at)
+
+
+def fields_of(handler: str) -> tuple[tuple[str, str], ...]:
+    try:
+        value = ruby_yaml.load(handler)
+    except ruby_yaml.Unreadable:
+        return ()
+    if not isinstance(value, RubyObject):
+        return ()
+    return tuple((str(name), ruby.inspect(field)) for name, field in value.fields.items())
+
+
+def selected(engine: sa.Engine, selection: Selection) -> list[int]:
+    """The ids an action would be for; a large table is looked through in parts."""
+    if selection.ids:
+        return list(selection.ids)
+    condition = "failed_at IS NOT NULL" if selection.failed else "1 = 1"
+    values: dict[str, Any] = {}
+    if selection.matching is not None:
+        condition += " AND (handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
+        values["text"] = f"%{escaped(selection.matching)}%"
+    statement = sa.text(f"SELECT id FROM delayed_jobs WHERE id > :after AND id <= :upto AND {condition} ORDER BY id")
+    found: list[int] = []
+    for after, upto in parts(engine):
+        with reading(engine) as connection, connection.begin():
+            found += connection.scalars(statement, {"after": after, "upto": upto, **values}).all()
+    return found
+
+
+def escaped(text: str) -> str:
+    """Without meaning for LIKE."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def parts(engine: sa.Engine) -> Iterator[tuple[int, int]]:
+    """The table's ids as ranges that each hold a bounded number of rows."""
+    after = -(2**63)
+    bounds = Statements(False).bounds
+    while True:
+        with reading(engine) as connection, connection.begin():
+            count, upto = connection.execute(bounds, {"after": after, "most": LOOK_THROUGH_ROWS}).one()
+        if not count:
+            return
+        yield after, upto
+        after = upto
+
+
+def retry(engine: sa.Engine, ids: Sequence[int], now: datetime) -> int:
+    """Make jobs due now with all their attempts before them; returns how many were, which leaves out running ones."""
+    return in_batches(engine, sa.text(RETRY_SQL).bindparams(*times("now")), ids, {"now": now})
+
+
+def remove(engine: sa.Engine, ids: Sequence[int]) -> int:
+    """Delete jobs; returns how many were, which leaves out running ones."""
+    return in_batches(engine, sa.text(REMOVE_SQL), ids, {})
+
+
+def unlock(engine: sa.Engine, rows: Sequence[Row]) -> int:
+    """Take away these locks, where they are still held by the same worker; returns how many were."""
+    workers = sorted({row.locked_by for row in rows if row.locked_by})
+    statement = sa.text(UNLOCK_SQL).bindparams(sa.bindparam("workers", expanding=True))
+    return in_batches(engine, statement, [row.id for row in rows], {"workers": workers}) if workers else 0
+
+
+def dead_locks(locked: Sequence[Row], facts: Facts, now: datetime, max_run: timedelta = MAX_RUN_TIME) -> list[Row]:
+    """Locks whose worker is gone, or that are older than any job may run."""
+    return [
+        row
+        for row in locked
+        if row.locked_by and row.locked_at and (facts.is_gone(row.locked_by) or now - row.locked_at > max_run)
+    ]
+
+
+def in_batches(engine: sa.Engine, statement: sa.TextClause, ids: Sequence[int], values: dict[str, Any]) -> int:
+    """Small transactions, so that workers are not kept waiting."""
+    statement = statement.bindparams(sa.bindparam("ids", expanding=True))
+    changed = 0
+    for start in range(0, len(ids), BATCH):
+        with engine.begin() as connection:
+            changed += connection.execute(statement, {**values, "ids": list(ids[start : start + BATCH])}).rowcount
+    return changed

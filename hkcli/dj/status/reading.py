@@ -1,0 +1,120 @@
+"""An engine for looking only: it cannot write, gives up after a stated time, and uses TLS as Heroku's databases want.
+
+Figures are read in short transactions, so that a screen left open never holds a snapshot or a lock.
+"""
+
+import ipaddress
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from hkcli.dj.database import READ_ONLY, DatabaseError, parse_url
+
+STATEMENT_TIMEOUT_MS = 3_000
+CONNECT_TIMEOUT_S = 5
+MYSQL_SCHEMES = ("mysql", "mysql2", "mysql+pymysql")
+
+
+def reading_engine(database_url: str) -> sa.Engine:
+    """For the DATABASE_URL of an app, whichever form. Raises DatabaseError; connecting comes later."""
+    url = address(database_url)
+    if url.get_backend_name() == "sqlite":
+        return sqlite_engine(Path(url.database or ""))
+    if url.get_backend_name() == "mysql":
+        engine = sa.create_engine(url, pool_size=1, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+        sa.event.listen(engine, "connect", read_only_mysql)
+        return engine
+    engine = sa.create_engine(with_tls(url), pool_size=1, pool_pre_ping=True, connect_args=postgresql_arguments())
+    sa.event.listen(engine, "connect", read_only_postgresql)
+    return engine
+
+
+def writing_engine(database_url: str) -> sa.Engine:
+    """For what an operator does to jobs. The database must be there: none is made. Raises DatabaseError."""
+    from hkcli.dj.database import connect
+
+    url = address(database_url)
+    if url.get_backend_name() == "sqlite":
+        check_file(Path(url.database or ""))
+    if url.get_backend_name() == "mysql":
+        return sa.create_engine(url)
+    return connect(with_tls(url) if url.get_backend_name() == "postgresql" else url)
+
+
+def address(database_url: str) -> sa.URL:
+    """As `parse_url`, and MySQL where its driver is installed. Raises DatabaseError."""
+    scheme, _, rest = database_url.strip().partition(":")
+    if scheme not in MYSQL_SCHEMES:
+        return parse_url(database_url.strip())
+    try:
+        import pymysql  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError:
+        raise DatabaseError(
+            "The app's database is MySQL, whose driver is not installed. Install it: pip install pymysql"
+        ) from None
+    return sa.make_url(f"mysql+pymysql:{rest}").difference_update_query({"reconnect", "pool", "encoding", "timeout"})
+
+
+def with_tls(url: sa.URL) -> sa.URL:
+    """A database elsewhere is spoken to over TLS; an address that says how itself is left alone."""
+    if is_here(url.host) or "sslmode" in url.query:
+        return url
+    return url.update_query_dict({"sslmode": "require"})
+
+
+def is_here(host: str | None) -> bool:
+    if not host or host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def postgresql_arguments() -> dict[str, Any]:
+    return {"application_name": "heroku dj", "connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": None}
+
+
+def read_only_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        cursor.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+    connection.commit()
+
+
+def read_only_mysql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
+
+
+def check_file(path: Path) -> None:
+    if not path.is_file():
+        raise DatabaseError(
+            f"The app's database is the file {path}, which is not here. "
+            "An SQLite database can be looked at only on the machine that it is on"
+        )
+
+
+def sqlite_engine(path: Path) -> sa.Engine:
+    """A file that is read as its writers leave it: nothing is made, and its journal mode stays as it is."""
+
+    def open_file() -> sqlite3.Connection:
+        check_file(path)
+        address = f"file:{quote(str(path.resolve()))}?mode=rw"
+        connection = sqlite3.connect(
+            address, uri=True, timeout=STATEMENT_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=open_file, poolclass=sa.pool.QueuePool, pool_size=1, max_overflow=2)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def reading(engine: sa.Engine) -> sa.Connection:
+    """A connection for one look; close it soon."""
+    return engine.connect().execution_options(**READ_ONLY)

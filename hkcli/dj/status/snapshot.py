@@ -1,0 +1,282 @@
+"""Everything the screens show, as one value: figures of the table, of the worker's log, and of the platform, together.
+
+A figure that cannot be known is None, and `unknown` says why, by the figure's name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from hkcli.dj.queue import Counts
+from hkcli.dj.status.census import Row, Tally, counts_of
+from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, of_waiting
+from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
+
+MINUTES_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How the counts were made: `rows` seen; `is_whole` unless the first walk through a large table still goes on."""
+
+    rows: int
+    is_whole: bool
+    age_s: float
+
+
+@dataclass(frozen=True)
+class Group:
+    queue: str | None
+    priority: int | None
+    counts: Counts
+    oldest_due_s: float | None
+
+
+@dataclass(frozen=True)
+class Running:
+    row: Row
+    for_s: float
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Failures of one kind of job with one message. `next_run` is the soonest retry."""
+
+    name: str
+    error: str
+    count: int
+    gave_up: int
+    latest: datetime | None
+    next_run: datetime | None
+    example_id: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many jobs wait for one reason."""
+
+    count: int
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    at: datetime
+    app: str
+    era: str | None = None
+    counts: Counts | None = None
+    counted: Counted | None = None
+    groups: tuple[Group, ...] = ()
+    oldest_due_s: float | None = None
+    wait_p50_s: float | None = None
+    wait_p95_s: float | None = None
+    run_p50_s: float | None = None
+    run_p95_s: float | None = None
+    done_per_minute: float | None = None
+    failed_per_minute: float | None = None
+    running: tuple[Running, ...] = ()
+    errors: tuple[ErrorGroup, ...] = ()
+    upcoming: tuple[Row, ...] = ()
+    workers: tuple[WorkerFact, ...] | None = None
+    minutes: tuple[Minute | None, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    unknown: dict[str, str] = field(default_factory=dict)
+    lines_lost: int = 0
+
+
+def compose(
+    now: datetime,
+    facts: Facts,
+    *,
+    tally: Tally | None,
+    locked: Sequence[Row] = (),
+    log: WorkerLog | None = None,
+    era: str | None = None,
+    why_no_table: str = "The table was not read",
+    why_no_log: str = "The app's log was not read",
+) -> Snapshot:
+    """One moment's picture. `locked` are the locked rows as they are now, which may be fewer than the tally's."""
+    facts = with_log(facts, log)
+    screen = Snapshot(now, facts.app, era, workers=facts.workers)
+    unknown = {} if facts.workers is not None else {"workers": facts.why_unknown}
+    if tally is None:
+        unknown |= dict.fromkeys(("counts", "oldest_due_s", "wait_p50_s", "wait_p95_s"), why_no_table)
+    else:
+        screen = of_table(screen, tally, locked, facts)
+        if screen.oldest_due_s is None:
+            unknown |= dict.fromkeys(("oldest_due_s", "wait_p50_s", "wait_p95_s"), "No job is due")
+    if log is None or log.known_since is None:
+        reason = why_no_log if log is None else "The app's log has no lines yet"
+        unknown |= dict.fromkeys(("done_per_minute", "failed_per_minute", "run_p50_s", "run_p95_s"), reason)
+    else:
+        screen = of_log(screen, log)
+        if screen.run_p50_s is None:
+            unknown |= dict.fromkeys(("run_p50_s", "run_p95_s"), why_no_runs(log))
+    return replace(screen, unknown=unknown)
+
+
+def why_no_runs(log: WorkerLog) -> str:
+    if log.done + log.failed and not log.has_job_lines:
+        return "This worker's lines tell how many jobs it did, not how long each took"
+    return "No job ended since the oldest line of the log"
+
+
+def with_log(facts: Facts, log: WorkerLog | None) -> Facts:
+    """The platform's facts with what the worker's lines add to each."""
+    if log is None:
+        return facts
+    gone = facts.gone | frozenset(log.former)
+    if facts.workers is None:
+        return replace(facts, gone=gone)
+    workers = []
+    for worker in facts.workers:
+        seen = log.workers.get(worker.dyno)
+        if seen:
+            worker = replace(
+                worker,
+                name=seen.name,
+                job=seen.job,
+                job_id=seen.job_id,
+                job_since=seen.job_since,
+                last_line_at=seen.last_line_at,
+                done=seen.done,
+                failed=seen.failed,
+            )
+        workers.append(worker)
+    return replace(facts, workers=tuple(workers), gone=gone)
+
+
+def with_locks(workers: tuple[WorkerFact, ...] | None, locked: Sequence[Row]) -> tuple[WorkerFact, ...] | None:
+    """What the table says a worker does is newer than what its log said."""
+    if workers is None:
+        return None
+    held = {row.locked_by: row for row in locked}
+    found = []
+    for worker in workers:
+        row = held.get(worker.name) if worker.name else None
+        if row:
+            found.append(replace(worker, job=row.name, job_id=row.id, job_since=row.locked_at))
+        else:
+            found.append(replace(worker, job=None, job_id=None, job_since=None) if worker.job else worker)
+    return tuple(found)
+
+
+def of_table(screen: Snapshot, tally: Tally, locked: Sequence[Row], facts: Facts) -> Snapshot:
+    now = screen.at
+    waits = sorted(tally.waits_s)
+    oldest = tally.oldest_due
+    workers = with_locks(facts.workers, locked)
+    facts = replace(facts, workers=workers)
+    return replace(
+        screen,
+        workers=workers,
+        counts=tally.counts,
+        counted=Counted(tally.rows, tally.ended_at is not None, (now - (tally.ended_at or now)).total_seconds()),
+        groups=groups_of(tally, now),
+        oldest_due_s=(now - oldest).total_seconds() if oldest else None,
+        wait_p50_s=quantile(waits, 0.5),
+        wait_p95_s=quantile(waits, 0.95),
+        running=tuple(
+            Running(row, (now - row.locked_at).total_seconds() if row.locked_at else 0, explain(row, now, facts))
+            for row in sorted(locked, key=lambda row: row.locked_at or now)
+        ),
+        errors=error_groups([row for _, _, row in tally.errors]),
+        upcoming=tuple(tally.upcoming),
+        waiting=waiting_of(tally, locked, now, facts),
+    )
+
+
+def groups_of(tally: Tally, now: datetime) -> tuple[Group, ...]:
+    def place(key: tuple[str | None, int | None]) -> tuple[str, int]:
+        return key[0] or "", key[1] or 0
+
+    return tuple(
+        Group(
+            *key,
+            counts_of(tally.groups[key]),
+            (now - tally.oldest[key]).total_seconds() if key in tally.oldest else None,
+        )
+        for key in sorted(tally.groups, key=place)
+    )
+
+
+def error_groups(rows: Sequence[Row]) -> tuple[ErrorGroup, ...]:
+    """By kind of job and first line of the error, the latest first."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row.updated_at is not None, row.updated_at), reverse=True):
+        found.setdefault((row.name, row.error or "(no message was kept)"), []).append(row)
+    return tuple(
+        ErrorGroup(
+            name,
+            error,
+            len(members),
+            sum(row.failed_at is not None for row in members),
+            members[0].updated_at,
+            min((row.run_at for row in members if row.run_at and not row.failed_at), default=None),
+            members[0].id,
+        )
+        for (name, error), members in found.items()
+    )
+
+
+def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts) -> tuple[Waiting, ...]:
+    """Every job that is not running well, counted by the reason; what does not pass by itself comes first."""
+    counts: dict[Reason, int] = {}
+    app = f" --app {facts.app}" if facts.app else ""
+
+    def add(reason: Reason, count: int) -> None:
+        if count:
+            counts[reason] = counts.get(reason, 0) + count
+
+    for (queue, priority), group in tally.groups.items():
+        add(of_waiting(queue, priority, facts), group["due"] + group["retry due"])
+        add(Reason("failed before; tried again when their time comes"), group["retrying"])
+        add(Reason("due later"), group["scheduled"])
+        add(Reason("given up: their attempts are used up", f"heroku dj:retry --failed{app}", True), group["failed"])
+    for row in locked:
+        if (reason := explain(row, now, facts)).is_trouble:
+            add(reason, 1)
+    found = [Waiting(count, reason) for reason, count in counts.items()]
+    return tuple(sorted(found, key=lambda each: (not each.reason.is_trouble, -each.count)))
+
+
+def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
+    minutes = log.minutes(screen.at, MINUTES_SHOWN)
+    runs = sorted(log.runs_s)
+    last = [minute for minute in minutes[-6:-1] if minute] or [minute for minute in minutes[-1:] if minute]
+    return replace(
+        screen,
+        minutes=tuple(minutes),
+        marks=tuple(log.marks),
+        run_p50_s=quantile(runs, 0.5),
+        run_p95_s=quantile(runs, 0.95),
+        done_per_minute=sum(minute.done for minute in last) / len(last) if last else None,
+        failed_per_minute=sum(minute.failed for minute in last) / len(last) if last else None,
+        lines_lost=log.lines_lost,
+    )
+
+
+def quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The value that this share of all values does not exceed (nearest rank)."""
+    if not ordered:
+        return None
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def document(screen: Snapshot) -> dict[str, Any]:
+    """The snapshot for JSON: times as ISO 8601 in UTC, a figure that is not known as null with its reason."""
+    return plain(asdict(screen))  # type: ignore[no-any-return]
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value

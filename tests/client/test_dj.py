@@ -1,0 +1,224 @@
+"""`heroku dj` and its family: the platform on a stubbed wire, the table a real SQLite file."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hkcli.cli.dj_screen import clipped, fitted, frame, spark
+from hkcli.dj.queue import Counts
+from hkcli.dj.status import Snapshot, WorkerFact
+from hkcli.dj.status.reasons import Reason
+from hkcli.dj.status.snapshot import Counted, Waiting
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+TABLE = """CREATE TABLE delayed_jobs (id INTEGER PRIMARY KEY AUTOINCREMENT, priority integer DEFAULT 0,
+ attempts integer DEFAULT 0, handler text, last_error varchar, run_at datetime, locked_at datetime, failed_at datetime,
+ locked_by varchar, queue varchar, created_at datetime, updated_at datetime)"""
+MAIL = "--- !ruby/struct:MailJob\nto: a@example.org\n"
+DYNO = {
+    "id": "1",
+    "name": "worker.1",
+    "type": "worker",
+    "state": "up",
+    "command": "rake jobs:work",
+    "size": "Basic",
+    "attach_url": None,
+    "created_at": NOW.isoformat(),
+    "updated_at": NOW.isoformat(),
+    "release": {"id": "r", "version": 7},
+}
+LOG = b"2026-01-01T00:00:00+00:00 app[worker.1]: [Worker(host:railgun.1 pid:7)] Starting job worker\n"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> sqlite3.Connection:
+    """Job 1 is due for a minute, 2 was given up, 3 is locked by a worker that is gone, 4 runs."""
+    connection = sqlite3.connect(tmp_path / "app.sqlite3")
+    connection.execute(TABLE)
+    past = str((NOW - timedelta(minutes=1)).replace(tzinfo=None))
+    rows = [
+        (0, None, None, None, None),
+        (25, "RuntimeError: no paper\ntrace", None, None, past),
+        (0, None, past, "host:railgun.1 pid:6", None),
+        (0, None, past, "host:railgun.1 pid:7", None),
+    ]
+    for attempts, error, locked_at, locked_by, failed_at in rows:
+        connection.execute(
+            "INSERT INTO delayed_jobs (attempts, handler, last_error, run_at, locked_at, locked_by, failed_at, queue,"
+            " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'mail', ?, ?)",
+            (attempts, MAIL, error, past, locked_at, locked_by, failed_at, past, past),
+        )
+    connection.commit()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def known(platform, jobs, tmp_path):
+    """Announces what the platform says of the app; `log` and `facts` leave out what a command does not ask for."""
+
+    def announce(*, log: bool = True, facts: bool = True) -> None:
+        platform.on("GET", "/apps/demo/config-vars", reply={"DATABASE_URL": f"sqlite3:{tmp_path}/app.sqlite3"})
+        if log:
+            platform.on("POST", "/apps/demo/log-sessions", reply={"id": "1", "logplex_url": "http://localhost:5080/l"})
+            platform.on("GET", "/l", reply=LOG, headers={"Content-Type": "text/plain"})
+        if facts:
+            platform.on("GET", "/apps/demo/dynos", reply=[DYNO])
+            platform.on("GET", "/apps/demo/addons", reply=[])
+
+    return announce
+
+
+def test_in_a_pipe_dj_prints_one_plain_picture(heroku, known):
+    known()
+    result = heroku("dj", "--app", "demo")
+    assert result.exit_code == 0 and "\x1b" not in result.stdout
+    assert "1 due   2 running   0 retrying   0 later   1 given up" in result.stdout
+    assert "locked by host:railgun.1 pid:6, which is gone  > heroku dj:unlock --app demo" in result.stdout
+    assert "worker.1 up" in result.stdout and "MailJob #4" in result.stdout
+
+
+def test_dj_json_is_for_monitoring(heroku, known):
+    known()
+    found = heroku("dj", "--json", "--app", "demo").json
+    assert found["counts"] == {"running": 2, "due": 1, "retrying": 0, "scheduled": 0, "failed": 1}
+    assert found["oldest_due_s"] >= 60 and found["workers"][0]["job_id"] == 4
+
+
+@pytest.mark.parametrize(
+    "words, status, said",
+    [
+        (("--max-age", "9000", "--max-failed", "1"), 0, ""),
+        (("--max-age", "30"), 1, "too old: a job is due for 6"),
+        (("--max-failed", "0"), 1, "too many failed: 1 jobs were given up, more than 0\n"),
+    ],
+)
+def test_dj_is_a_health_check(heroku, known, words, status, said):
+    known()
+    result = heroku("dj", *words, "--app", "demo")
+    assert result.exit_code == status and result.stderr.startswith(said)
+    assert said or not result.stderr
+
+
+def test_a_health_check_that_cannot_tell_fails(heroku, known, jobs):
+    known()
+    jobs.execute("DROP TABLE delayed_jobs")
+    result = heroku("dj", "--max-failed", "5", "--app", "demo")
+    assert result.exit_code == 1 and "unknown: Could not find table 'delayed_jobs'" in result.stderr
+
+
+def test_dj_says_so_when_the_app_has_no_database(heroku, platform):
+    platform.on("GET", "/apps/demo/config-vars", reply={})
+    result = heroku("dj", "--app", "demo")
+    assert result.exit_code == 1 and "has no DATABASE_URL" in result.stderr
+
+
+def test_what_the_platform_does_not_say_is_shown_as_unknown_with_the_reason(heroku, platform, known):
+    known(facts=False)
+    platform.on("GET", "/apps/demo/dynos", status=403, reply={"id": "forbidden", "message": "You may not look."})
+    result = heroku("dj", "--app", "demo")
+    assert result.exit_code == 0 and "Workers  ?  You may not look." in result.stdout
+
+
+def test_jobs_lists_each_with_its_reason(heroku, known):
+    known()
+    lines = [line.split("\t") for line in heroku("dj:jobs", "--app", "demo").stdout.splitlines()]
+    assert [line[0] for line in lines] == ["1", "2", "3", "4"]
+    assert lines[0][5] == "waiting its turn: 1 worker up, 0 busy"
+    assert lines[1][5:] == ["given up after 25 attempts: its attempts are used up", "RuntimeError: no paper"]
+    assert lines[2][5] == "locked by host:railgun.1 pid:6, which is gone"
+
+
+def test_jobs_can_be_asked_for_by_state_and_queue(heroku, known):
+    known()
+    assert heroku("dj:jobs", "--failed", "--app", "demo").stdout.startswith("2\tMailJob\tmail")
+    known()
+    assert "No such jobs on demo" in heroku("dj:jobs", "--queue", "other", "--app", "demo").stderr
+
+
+def test_show_decodes_the_handler_and_gives_the_whole_error(heroku, known):
+    known()
+    shown = heroku("dj:show", "2", "--app", "demo").stdout
+    assert 'to: "a@example.org"' in shown and "RuntimeError: no paper\ntrace" in shown
+    assert "heroku dj:retry 2 --app demo" in shown
+
+
+def test_retry_of_all_failed_asks_first_and_a_dry_run_changes_nothing(heroku, known, jobs):
+    known(log=False, facts=False)
+    result = heroku("dj:retry", "--failed", "--app", "demo")
+    assert result.exit_code == 1 and "1 job on demo will be due now" in result.stderr
+    known(log=False, facts=False)
+    assert (
+        "would be tried again. Nothing was changed"
+        in heroku("dj:retry", "--failed", "--dry-run", "--app", "demo").stderr
+    )
+    assert jobs.execute("SELECT COUNT(*) FROM delayed_jobs WHERE failed_at IS NOT NULL").fetchone() == (1,)
+    known(log=False, facts=False)
+    assert heroku("dj:retry", "--failed", "--confirm", "demo", "--app", "demo").exit_code == 0
+    assert jobs.execute("SELECT attempts, failed_at FROM delayed_jobs WHERE id = 2").fetchone() == (0, None)
+
+
+def test_remove_deletes_what_matches_and_leaves_a_running_job(heroku, known, jobs):
+    known(log=False, facts=False)
+    result = heroku("dj:remove", "--matching", "MailJob", "--confirm", "demo", "--app", "demo")
+    assert "2 removed, 2 left alone: running, or gone meanwhile" in result.stderr
+    assert [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs")] == [3, 4]
+
+
+@pytest.mark.parametrize("words", [(), ("1", "--failed"), ("--matching", " ")])
+def test_jobs_must_be_chosen_one_way(heroku, known, words):
+    known(log=False, facts=False)
+    assert heroku("dj:remove", *words, "--app", "demo").exit_code == 2
+
+
+def test_a_job_that_is_not_there_stops_the_command_before_any_change(heroku, known, jobs):
+    known(log=False, facts=False)
+    result = heroku("dj:retry", "2", "99", "--app", "demo")
+    assert result.exit_code == 1 and "has no job 99. Nothing was changed." in result.stderr
+    assert jobs.execute("SELECT attempts FROM delayed_jobs WHERE id = 2").fetchone() == (25,)
+
+
+def test_unlock_frees_only_jobs_of_workers_that_are_gone(heroku, known, jobs):
+    known()
+    assert "Unlocking 1 job on demo... done, 1 unlocked" in heroku("dj:unlock", "--app", "demo").stderr
+    assert [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs WHERE locked_by IS NOT NULL")] == [4]
+
+
+# --- the picture
+
+
+def picture(**more: object) -> Snapshot:
+    trouble = Reason("no worker: none is asked for", "heroku addons:add dj --app demo", True)
+    values = {
+        "counts": Counts(1, 12_000, 3, 4, 5),
+        "counted": Counted(12_013, True, 0),
+        "workers": (WorkerFact("worker.1", "up", NOW, job="MailJob\x1b[31m", job_since=NOW),),
+        "waiting": (Waiting(12_000, trouble), Waiting(3, Reason("due later"))),
+        "unknown": {"oldest_due_s": "No job is due", "run_p50_s": "no log", "done_per_minute": "no log"},
+    }
+    return Snapshot(NOW, "demo", **(values | more))
+
+
+@pytest.mark.parametrize("width, height", [(80, 24), (40, 10), (20, 6), (200, 60)])
+def test_the_picture_fits_any_terminal(width, height):
+    lines = frame(picture(), width, height)
+    assert len(lines) <= height or height < 8
+    assert all(sum(len(text) for text, _ in line) <= width for line in lines)
+
+
+def test_nothing_from_elsewhere_drives_the_terminal():
+    assert "\x1b" not in "".join(text for line in frame(picture(), 80) for text, _ in line)
+
+
+def test_every_section_keeps_a_line_before_any_gets_more():
+    first, second = [[(f"{letter}{n}", "")] for n in range(9) for letter in "a"], [[("b0", "")], [("b1", "")]]
+    shown = ["".join(text for text, _ in line).split("  ")[0] for line in fitted([first, second], 5)]
+    assert shown == ["a0", "a1", "a2", "b0", "b1"]
+
+
+def test_a_sparkline_tells_nothing_from_unknown():
+    assert spark([None, 0, 1, 8]) == "·▁▂█"
+    assert spark([None, 0, 8], is_unicode=False) == " _#"
+    assert clipped([("abc", ""), ("def", "")], 4) == [("abc", ""), ("…", "")]

@@ -1,0 +1,228 @@
+"""The snapshot of the table that the screens show, against rows on SQLite and PostgreSQL, of both eras."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hkcli.dj.database import DatabaseError
+from hkcli.dj.queue import NewJob, Queue, open_queue
+from hkcli.dj.status import Facts, JobTable, Selection, State, WorkerFact, dead_locks, document
+from hkcli.dj.status.reading import with_tls
+from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+MAIL = "--- !ruby/struct:MailJob\nto: a@example.org\n"
+SLOW = "--- !ruby/object:Delayed::PerformableMethod\nobject: !ruby/class 'Report'\nmethod_name: :build\nargs: []\n"
+ME = "host:railgun.1 pid:7"
+
+
+def worker(name: str | None = ME, state: str = "up") -> WorkerFact:
+    return WorkerFact("worker.1", state, NOW - timedelta(hours=1), name=name)
+
+
+FACTS = Facts("demo", workers=(worker(),))
+
+
+@pytest.fixture(params=[MIGRATION_4, MIGRATION_2009], ids=["4", "2009"])
+def queue(app_anywhere: App, request: pytest.FixtureRequest) -> Iterator[Queue]:
+    app_anywhere.migration("20260101000000_create_delayed_jobs", request.param)
+    app_anywhere.migrate()
+    queue = open_queue(app_anywhere.engine, {})
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def mixed(queue: Queue) -> Queue:
+    """One running, two due, one retrying, one scheduled and one given up."""
+    queue.enqueue(NewJob(SLOW, run_at=NOW - timedelta(seconds=5)), NOW)
+    job = queue.reserve(ME, NOW)
+    assert job is not None
+    for handler, wait_s in ((MAIL, -60), (MAIL, -20), (MAIL, 3600)):
+        queue.enqueue(NewJob(handler, run_at=NOW + timedelta(seconds=wait_s)), NOW)
+    for final in (False, True):
+        queue.enqueue(NewJob(SLOW, priority=-9 if queue.era.name == "4" else 9, run_at=NOW - timedelta(hours=1)), NOW)
+        taken = queue.reserve("host:other pid:1", NOW)
+        assert taken is not None
+        if final:
+            queue.fail(taken, 25, "RuntimeError: no paper\nbacktrace", NOW)
+        else:
+            queue.retry(taken, NOW + timedelta(seconds=40), "RuntimeError: no paper\nother trace", NOW)
+    return queue
+
+
+def looked(app: App, now: datetime = NOW) -> JobTable:
+    table = JobTable(app.database_url)
+    table.look_through(now, 20)
+    assert table.trouble == ""
+    return table
+
+
+def test_every_state_is_counted_as_the_queue_counts_it(app_anywhere: App, mixed: Queue) -> None:
+    with looked(app_anywhere) as table:
+        screen = table.snapshot(NOW, FACTS)
+    assert screen.counts == mixed.counts(NOW)
+    assert (screen.counts.running, screen.counts.due, screen.counts.retrying) == (1, 2, 1)
+    assert screen.oldest_due_s == 60
+    assert (screen.wait_p50_s, screen.wait_p95_s) == (20, 60)
+    assert screen.era == mixed.era.name
+
+
+def test_failures_are_grouped_by_job_and_first_line_of_the_error(app_anywhere: App, mixed: Queue) -> None:
+    with looked(app_anywhere) as table:
+        (group,) = table.snapshot(NOW, FACTS).errors
+    assert (group.name, group.error, group.count, group.gave_up) == ("Report.build", "RuntimeError: no paper", 2, 1)
+    assert group.next_run == NOW + timedelta(seconds=40)
+
+
+def test_the_locked_job_is_shown_with_its_worker_and_how_long_it_runs(app_anywhere: App, mixed: Queue) -> None:
+    with looked(app_anywhere, NOW + timedelta(seconds=3)) as table:
+        screen = table.snapshot(NOW + timedelta(seconds=3), FACTS)
+    (running,) = screen.running
+    assert (running.row.name, running.row.locked_by, running.for_s) == ("Report.build", ME, 3)
+    assert screen.workers[0].job == "Report.build"
+
+
+def test_every_waiting_job_has_a_reason_and_they_add_up(app_anywhere: App, mixed: Queue) -> None:
+    with looked(app_anywhere) as table:
+        screen = table.snapshot(NOW, Facts("demo", workers=()))
+    assert sum(each.count for each in screen.waiting) == 2 + 1 + 1 + 1 + 1, "the running one's worker is gone as well"
+    mends = {each.reason.mend for each in screen.waiting if each.reason.is_trouble}
+    assert mends == {
+        "heroku addons:add dj --app demo",
+        "heroku dj:retry --failed --app demo",
+        "heroku dj:unlock --app demo",
+    }
+
+
+def test_a_table_of_many_slices_gives_the_same_figures_as_one_count(
+    app_anywhere: App, mixed: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed.enqueue_many([NewJob(MAIL, run_at=NOW - timedelta(seconds=n)) for n in range(500)], NOW)
+    monkeypatch.setattr("hkcli.dj.status.census.FIRST_SLICE_ROWS", 7)
+    monkeypatch.setattr("hkcli.dj.status.census.MOST_SLICE_ROWS", 50)
+    with JobTable(app_anywhere.database_url) as table:
+        table.look(NOW, budget_s=0)
+        first = table.snapshot(NOW, FACTS)
+        assert first.counted is not None and first.counted.rows < 506 and not first.counted.is_whole
+        table.look_through(NOW, 20)
+        screen = table.snapshot(NOW, FACTS)
+    assert screen.counted is not None and screen.counted.is_whole and screen.counted.rows == 506
+    assert screen.counts == mixed.counts(NOW)
+    assert screen.oldest_due_s == 499
+
+
+def test_reading_never_writes(app_anywhere: App, queue: Queue) -> None:
+    with JobTable(app_anywhere.database_url) as table:
+        table.look(NOW)
+        engine = table._engine
+        with engine.connect() as connection, pytest.raises(Exception, match=r"(?i)read-?only|query_only"):
+            connection.exec_driver_sql("DELETE FROM delayed_jobs")
+
+
+def test_without_the_table_it_says_what_to_run_and_heals_when_the_table_is_made(app_anywhere: App) -> None:
+    with app_anywhere.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    with JobTable(app_anywhere.database_url) as table:
+        table.look(NOW)
+        screen = table.snapshot(NOW, FACTS)
+        assert screen.counts is None and "rake db:migrate" in screen.unknown["counts"]
+        app_anywhere.migration("20260101000000_create_delayed_jobs", MIGRATION_4)
+        app_anywhere.migrate()
+        table.look(NOW)
+        assert table.snapshot(NOW, FACTS).counts is not None
+
+
+def test_a_database_that_is_gone_is_trouble_and_not_a_crash(tmp_path) -> None:
+    with JobTable(f"sqlite3:{tmp_path}/none.sqlite3") as table:
+        table.look(NOW)
+    assert "is not here" in table.trouble and not (tmp_path / "none.sqlite3").exists()
+    with JobTable("postgres://u:hidden@127.0.0.1:1/none") as table:
+        table.look(NOW)
+    assert table.trouble and "hidden" not in table.trouble
+
+
+def test_retry_makes_given_up_and_waiting_jobs_due_but_leaves_running_ones(app_anywhere: App, mixed: Queue) -> None:
+    ids = [int(row["id"]) for row in app_anywhere.rows()]  # type: ignore[call-overload]
+    with looked(app_anywhere) as table:
+        assert table.retry(ids, NOW) == len(ids) - 1
+        table.look_through(NOW, 20)
+        counts = table.snapshot(NOW, FACTS).counts
+    assert counts is not None and (counts.running, counts.due, counts.failed, counts.retrying) == (1, 5, 0, 0)
+
+
+def test_jobs_are_selected_by_failure_and_by_literal_text(app_anywhere: App, mixed: Queue) -> None:
+    mixed.enqueue(NewJob("--- !ruby/struct:Odd\nname: 100%_!\n"), NOW)
+    with looked(app_anywhere) as table:
+        assert len(table.selected(Selection(failed=True))) == 1
+        assert len(table.selected(Selection(matching="no paper"))) == 2
+        assert len(table.selected(Selection(matching="100%_!"))) == 1
+        assert table.selected(Selection(matching="%")) == table.selected(Selection(matching="100%_!"))
+        assert table.remove(table.selected(Selection(matching="no paper"))) == 2
+
+
+def test_only_locks_of_workers_that_are_gone_are_taken_away(app_anywhere: App, mixed: Queue) -> None:
+    with looked(app_anywhere) as table:
+        locked = table.listed(State.RUNNING)
+        assert dead_locks(locked, FACTS, NOW) == []
+        unsure = Facts("demo", workers=(worker(name=None),))
+        assert dead_locks(locked, unsure, NOW) == [], "a worker that did not say its name yet may be the one"
+        gone = dead_locks(locked, Facts("demo", workers=(worker(name="host:railgun.1 pid:8"),)), NOW)
+        assert [row.locked_by for row in gone] == [ME]
+        assert table.unlock(gone) == 1
+        assert table.unlock(gone) == 0
+
+
+def test_a_job_is_shown_whole(app_anywhere: App, mixed: Queue) -> None:
+    with looked(app_anywhere) as table:
+        failed = table.listed(State.FAILED)[0]
+        detail = table.detail(failed.id)
+        assert table.detail(10**9) is None
+    assert detail is not None and detail.name == "Report.build" and detail.handler == SLOW
+    assert ("method_name", ":build") in detail.fields
+
+
+def test_jobs_are_listed_in_the_order_workers_take_them(app_anywhere: App, queue: Queue) -> None:
+    for priority in (5, -5, 0):
+        queue.enqueue(NewJob(MAIL, priority=priority), NOW)
+    with looked(app_anywhere) as table:
+        found = [row.priority for row in table.listed(State.WAITING)]
+        assert found == ([5, 0, -5] if queue.era.name == "2009" else [-5, 0, 5])
+        assert len(table.listed(State.WAITING, most=2)) == 2
+
+
+def test_a_snapshot_becomes_json_with_reasons_for_what_is_not_known(app_anywhere: App, queue: Queue) -> None:
+    with looked(app_anywhere) as table:
+        found = document(table.snapshot(NOW, Facts("demo", why_unknown="HTTP 503")))
+    assert found["counts"] == {"running": 0, "due": 0, "retrying": 0, "scheduled": 0, "failed": 0}
+    assert found["oldest_due_s"] is None and found["unknown"]["oldest_due_s"] == "No job is due"
+    assert found["workers"] is None and found["unknown"]["workers"] == "HTTP 503"
+
+
+@pytest.mark.parametrize("host, mode", [("db.example.org", "require"), ("localhost", None), ("127.0.0.1", None)])
+def test_a_database_elsewhere_is_spoken_to_over_tls(host: str, mode: str | None) -> None:
+    from hkcli.dj.database import parse_url
+
+    assert with_tls(parse_url(f"postgres://u:p@{host}/name")).query.get("sslmode") == mode
+    assert with_tls(parse_url(f"postgres://u:p@{host}/name?sslmode=disable")).query["sslmode"] == "disable"
+
+
+def test_an_unknown_database_is_refused_by_name() -> None:
+    with pytest.raises(DatabaseError, match="oracle"):
+        JobTable("oracle://x")
+
+
+def test_a_look_at_a_large_table_is_short(app_anywhere: App, queue: Queue) -> None:
+    rows = [NewJob(MAIL * 4, run_at=NOW - timedelta(seconds=n % 5000)) for n in range(10_000)]
+    for _ in range(4):
+        queue.enqueue_many(rows, NOW)
+    with JobTable(app_anywhere.database_url) as table:
+        table.look(NOW)
+        took = []
+        for _ in range(20):
+            started = time.perf_counter()
+            table.look(NOW)
+            took.append(time.perf_counter() - started)
+    assert sorted(took)[10] < 0.1, f"median of {took}"
