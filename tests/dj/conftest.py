@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -226,7 +227,18 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         port = free.getsockname()[1]
     run = [str(folder / "initdb"), "-D", str(data / "db"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
     subprocess.run(run, user=user, cwd=data, check=True, capture_output=True)
-    options = ["-D", str(data / "db"), "-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1"]
+    options = [
+        "-D",
+        str(data / "db"),
+        "-p",
+        str(port),
+        "-k",
+        str(data),
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
     with (data / "log").open("wb") as log:
         server = subprocess.Popen([str(folder / "postgres"), *options], user=user, cwd=data, stdout=log, stderr=log)
     try:
@@ -274,3 +286,14 @@ def app_anywhere(tmp_path: Path, any_database: str) -> Iterator[App]:
     app = App(tmp_path, any_database)
     yield app
     app.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def real() -> Iterator[Any]:
+    """The real gem (tests.dj.real.Real); one Ruby process for the whole run."""
+    from tests.dj.real import Real, need_ruby
+
+    need_ruby()
+    real = Real()
+    yield real
+    real.close()
