@@ -272,6 +272,18 @@ def postgresql_url(postgresql_server: str, request: pytest.FixtureRequest) -> It
     engine.dispose()
 
 
+@pytest.fixture
+def second_postgresql_url(postgresql_server: str, postgresql_url: str) -> Iterator[str]:
+    """Another one for the same test."""
+    name = postgresql_url.rpartition("/")[2] + "_b"
+    engine = connect(parse_url(postgresql_server + "postgres")).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield postgresql_server + name
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, once of each kind."""
