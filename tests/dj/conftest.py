@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -226,7 +227,18 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         port = free.getsockname()[1]
     run = [str(folder / "initdb"), "-D", str(data / "db"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
     subprocess.run(run, user=user, cwd=data, check=True, capture_output=True)
-    options = ["-D", str(data / "db"), "-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1"]
+    options = [
+        "-D",
+        str(data / "db"),
+        "-p",
+        str(port),
+        "-k",
+        str(data),
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
     with (data / "log").open("wb") as log:
         server = subprocess.Popen([str(folder / "postgres"), *options], user=user, cwd=data, stdout=log, stderr=log)
     try:
@@ -260,6 +272,18 @@ def postgresql_url(postgresql_server: str, request: pytest.FixtureRequest) -> It
     engine.dispose()
 
 
+@pytest.fixture
+def second_postgresql_url(postgresql_server: str, postgresql_url: str) -> Iterator[str]:
+    """Another one for the same test."""
+    name = postgresql_url.rpartition("/")[2] + "_b"
+    engine = connect(parse_url(postgresql_server + "postgres")).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield postgresql_server + name
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, once of each kind."""
@@ -274,3 +298,14 @@ def app_anywhere(tmp_path: Path, any_database: str) -> Iterator[App]:
     app = App(tmp_path, any_database)
     yield app
     app.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def real() -> Iterator[Any]:
+    """The real gem (tests.dj.real.Real); one Ruby process for the whole run."""
+    from tests.dj.real import Real, need_ruby
+
+    need_ruby()
+    real = Real()
+    yield real
+    real.close()

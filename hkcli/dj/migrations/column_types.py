@@ -61,6 +61,8 @@ def sql_type(column_type: str, options: Mapping[str, Any], dialect: str) -> str:
         if dialect != "postgresql":
             raise SchemaError("Columns with array: true need PostgreSQL")
         words += "[]"
+    if collation := options.get("collation"):
+        words += f' COLLATE "{collation}"'
     return words
 
 

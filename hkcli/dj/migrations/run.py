@@ -117,7 +117,8 @@ class _Run:
                 own(call)
                 continue
             called = self._schema.compat.called(call, self._schema.dialect)
-            with self._report.step(f"{called.method}({announced(called)})"):
+            shown = self._schema.compat.shown(called, self._schema.dialect)
+            with self._report.step(f"{shown.method}({announced(shown)})"):
                 self._schema.apply(called)
 
     def _say(self, call: Call) -> None:

@@ -52,6 +52,9 @@ class Schema:
             self.drop_table(table, if_exists=True, force=options["force"])
         if options.get("if_not_exists") and self._has_table(table):
             return
+        if query := options.get("as"):
+            self._create_table_as(table, str(query), bool(options.get("temporary")))
+            return
         definition = TableDefinition(self, table, options)
         definition.read(block or ())
         self.op.create_table(
@@ -59,10 +62,15 @@ class Schema:
             *definition.columns.values(),
             *definition.constraints(),
             comment=options.get("comment") if self.dialect == "postgresql" else None,
+            prefixes=["TEMPORARY"] if options.get("temporary") else [],
             **({"sqlite_autoincrement": True} if definition.has_auto_key else {}),
         )
         for columns, index_options in definition.indexes:
             self.add_index(table, columns, **index_options)
+
+    def _create_table_as(self, table: str, query: str, temporary: bool) -> None:
+        kind = "TEMPORARY TABLE" if temporary else "TABLE"
+        self.execute(f"CREATE {kind} {self._quote(table)} AS {query}")
 
     def drop_table(self, table: str, *, if_exists: bool = False, force: Any = None, **_: Any) -> None:
         if if_exists and not self._has_table(table):
@@ -182,6 +190,9 @@ class Schema:
     def change_column(self, table: str, name: str, column_type: str, **options: Any) -> None:
         options.pop("block", None)
         self._must_have(table, [name])
+        if self.dialect == "postgresql" and self.compat.changes_type_alone:
+            self._change_column_step_by_step(table, name, column_type, options)
+            return
         column = self.column(name, str(column_type), options)
         changes: dict[str, Any] = {}
         if "null" in options:
@@ -192,6 +203,18 @@ class Schema:
             changes["comment"] = options["comment"]
         with self._altered(table) as batch:
             batch.alter_column(str(name), type_=column.type, **changes)
+
+    def _change_column_step_by_step(self, table: str, name: str, column_type: str, options: dict[str, Any]) -> None:
+        """As before 5.2: also rows that hold no value get the default when nulls are forbidden."""
+        type_options = {key: options[key] for key in options if key not in ("default", "null", "comment")}
+        with self._altered(table) as batch:
+            batch.alter_column(str(name), type_=self.column(name, str(column_type), type_options).type)
+        if "default" in options:
+            self.change_column_default(table, name, options["default"])
+        if "null" in options:
+            self.change_column_null(table, name, options["null"], options.get("default"))
+        if "comment" in options:
+            self.change_column_comment(table, name, options["comment"])
 
     def change_column_default(self, table: str, name: str, *value: Any, **options: Any) -> None:
         default = value[0] if value else options.get("to")
@@ -243,30 +266,34 @@ class Schema:
         self.op.create_index(
             name,
             table,
-            [sa.text(_no_binds(names[0]))] if expression else self._ordered(names, options.get("order")),
+            [sa.text(_no_binds(names[0]))] if expression else self._ordered(names, options),
             unique=bool(options.get("unique")),
             if_not_exists=options.get("if_not_exists"),
-            **self._index_words(options, names),
+            **self._index_words(options),
         )
+        if (comment := options.get("comment")) and self.dialect == "postgresql":
+            text = str(comment).replace("'", "''")
+            self.execute(f"COMMENT ON INDEX {self._quote(name)} IS '{text}'")
 
-    def _index_words(self, options: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    def _index_words(self, options: dict[str, Any]) -> dict[str, Any]:
         words: dict[str, Any] = {}
         if where := options.get("where"):
             words[f"{self.dialect}_where"] = sa.text(_no_binds(str(where)))
         if self.dialect == "postgresql":
             if using := options.get("using"):
                 words["postgresql_using"] = str(using)
-            if opclass := options.get("opclass"):
-                classes = opclass if isinstance(opclass, dict) else dict.fromkeys(names, opclass)
-                words["postgresql_ops"] = {str(key): str(value) for key, value in classes.items()}
             if options.get("algorithm") == "concurrently":
                 words["postgresql_concurrently"] = True
         return words
 
-    def _ordered(self, names: list[str], order: Any) -> list[Any]:
-        orders = order if isinstance(order, dict) else dict.fromkeys(names, order) if order else {}
+    def _ordered(self, names: list[str], options: dict[str, Any]) -> list[Any]:
+        """Columns with their operator classes (PostgreSQL's) and directions, each given for all or by column."""
+        classes = _by_name(names, options.get("opclass") if self.dialect == "postgresql" else None)
+        orders = {name: order.upper() for name, order in _by_name(names, options.get("order")).items()}
         return [
-            sa.text(_no_binds(f"{self._quote(name)} {str(orders[name]).upper()}")) if orders.get(name) else name
+            sa.text(_no_binds(" ".join(filter(None, [self._quote(name), classes.get(name), orders.get(name)]))))
+            if name in classes or name in orders
+            else name
             for name in names
         ]
 
@@ -276,6 +303,8 @@ class Schema:
         if name is None:
             if options.get("if_exists"):
                 return
+            if self.compat.removes_index_by_name:
+                raise SchemaError(f"Index name '{options.get('name')}' on table '{table}' does not exist")
             raise SchemaError(f"No indexes found on {table} with the options provided.")
         self.op.drop_index(name, table_name=table)
 
@@ -371,6 +400,9 @@ class Schema:
         key = self.foreign_key(table, to_table, options)
         if options.get("if_not_exists") and any(key["name"] == found["name"] for found in self._foreign_keys(table)):
             return
+        if options.get("validate") is False and self.dialect == "postgresql":
+            self._add_constraint_unchecked(table, self._foreign_key_words(key))
+            return
         with self._altered(table) as batch:
             batch.create_foreign_key(
                 key["name"],
@@ -380,6 +412,14 @@ class Schema:
                 ondelete=key["ondelete"],
                 onupdate=key["onupdate"],
             )
+
+    def _foreign_key_words(self, key: dict[str, Any]) -> str:
+        name, column, to_table, to_column = map(self._quote, (key["name"], key["columns"][0], *key["to"]))
+        actions = [f"ON {on[2:].upper()} {key[on]}" for on in ("ondelete", "onupdate") if key[on]]
+        return " ".join([f"{name} FOREIGN KEY ({column}) REFERENCES {to_table} ({to_column})", *actions])
+
+    def _add_constraint_unchecked(self, table: str, words: str) -> None:
+        self.execute(f"ALTER TABLE {self._quote(table)} ADD CONSTRAINT {words} NOT VALID")
 
     def remove_foreign_key(self, table: str, to_table: str | None = None, **options: Any) -> None:
         to_table = to_table or options.get("to_table")
@@ -397,6 +437,9 @@ class Schema:
 
     def add_check_constraint(self, table: str, expression: str, **options: Any) -> None:
         name = str(options.get("name") or check_name(table, expression))
+        if options.get("validate") is False and self.dialect == "postgresql":
+            self._add_constraint_unchecked(table, f"{self._quote(name)} CHECK ({expression})")
+            return
         with self._altered(table) as batch:
             batch.create_check_constraint(name, sa.text(_no_binds(expression)))
 
@@ -503,10 +546,11 @@ class Schema:
         """
         rows = self.connection.exec_driver_sql(f"PRAGMA table_info({self._quote(table)})")
         words = {str(row[1]): str(row[2]) for row in rows}
+        collations = dict(re.findall(r'[(,]\s*"?([^",\s]+)"?\s[^,]*?( COLLATE "\w+")', self._table_statement(table)))
 
         def column_reflect(_inspector: Any, _table: Any, column: Any) -> None:
             if not (column.get("primary_key") and words[column["name"]].lower() == "integer"):
-                column["type"] = Verbatim(words[column["name"]])
+                column["type"] = Verbatim(words[column["name"]] + collations.get(column["name"], ""))
 
         found = sa.Table(
             table,
@@ -522,8 +566,11 @@ class Schema:
         return found
 
     def _autoincrements(self, table: str) -> bool:
+        return "AUTOINCREMENT" in self._table_statement(table).upper()
+
+    def _table_statement(self, table: str) -> str:
         sql = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
-        return "AUTOINCREMENT" in str(self.connection.execute(sql, {"table": table}).scalar()).upper()
+        return str(self.connection.execute(sql, {"table": table}).scalar())
 
 
 class TableDefinition:
@@ -632,6 +679,12 @@ class TableDefinition:
     def _check_constraint(self, expression: str, **options: Any) -> None:
         name = str(options.get("name") or check_name(self.table, expression))
         self._constraints.append(sa.CheckConstraint(sa.text(_no_binds(expression)), name=name))
+
+
+def _by_name(names: Sequence[str], given: Any) -> dict[str, str]:
+    """An option of an index that is given for all its columns, or for some by name."""
+    each = given if isinstance(given, dict) else dict.fromkeys(names, given) if given else {}
+    return {str(name): str(value) for name, value in each.items()}
 
 
 def _no_binds(sql: str) -> str:

@@ -91,10 +91,24 @@ INDEX = frozenset(
     ]
 )
 FOREIGN_KEY = frozenset(
-    ["column", "primary_key", "name", "on_delete", "on_update", "to_table", "if_exists", "if_not_exists"]
+    ["column", "primary_key", "name", "on_delete", "on_update", "to_table", "validate", "if_exists", "if_not_exists"]
 )
-CHECK = frozenset(["name", "if_exists", "if_not_exists"])
-TABLE = frozenset(["force", "id", "primary_key", "if_not_exists", "comment", "default", "limit", "null", "precision"])
+CHECK = frozenset(["name", "validate", "if_exists", "if_not_exists"])
+TABLE = frozenset(
+    [
+        "as",
+        "comment",
+        "default",
+        "force",
+        "id",
+        "if_not_exists",
+        "limit",
+        "null",
+        "precision",
+        "primary_key",
+        "temporary",
+    ]
+)
 
 
 @dataclass(frozen=True)
