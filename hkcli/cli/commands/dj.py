@@ -37,7 +37,10 @@ MOST_LISTED = 1000
 def dj(
     run: Run, max_age: float | None, max_failed: int | None, once: bool, interval: float | None, as_json: bool
 ) -> None:
-    """Watch Delayed Job: workers, jobs, errors, and why jobs wait; q leaves."""
+    """Watch Delayed Job: workers, jobs and errors.
+
+    It says why jobs wait; q leaves the screen.
+    """
     is_check = max_age is not None or max_failed is not None
     with opened(run) as source:
         if not (once or as_json or is_check) and run.out.can_redraw:
@@ -249,7 +252,7 @@ def row_document(row: "Row") -> dict[str, Any]:
 @click.argument("job_id", metavar="ID", type=int)
 @json_option
 def dj_show(run: Run, job_id: int, as_json: bool) -> None:
-    """Show one job: what it was made with, and its whole last error."""
+    """Show one job, with its whole last error."""
     with opened(run) as source:
         from hkcli.dj.status import explain, with_log
 
@@ -317,10 +320,20 @@ def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | N
 @app_command("dj:retry", epilog="Examples: heroku dj:retry 42    heroku dj:retry --matching Timeout --dry-run")
 @chosen_options
 @confirm_option
+@json_option
 def dj_retry(
-    run: Run, ids: tuple[int, ...], failed: bool, matching: str | None, dry_run: bool, confirm: str | None
+    run: Run,
+    ids: tuple[int, ...],
+    failed: bool,
+    matching: str | None,
+    dry_run: bool,
+    confirm: str | None,
+    as_json: bool,
 ) -> None:
-    """Make jobs due now, with all their attempts before them; running ones are left alone."""
+    """Make jobs due now, as if never tried.
+
+    Running ones are left alone.
+    """
     with opened(run) as source:
         found = chosen(source, ids, failed, matching)
         if is_only_said(run, "tried again", found, dry_run):
@@ -328,14 +341,23 @@ def dj_retry(
         if not ids:
             run.confirm(confirm, f"{jobs_text(len(found))} on {run.app} will be due now.")
         with run.out.progress(f"Retrying {jobs_text(len(found))} on {run.app}") as step:
-            step.done(of_all(source.table.retry(found, datetime.now(UTC)), found, "due now"))
+            changed = source.table.retry(found, datetime.now(UTC))
+            step.done(of_all(changed, found, "due now"))
+        say_changed(run, found, changed)
 
 
 @app_command("dj:remove", epilog="Examples: heroku dj:remove 42    heroku dj:remove --failed --confirm example-app")
 @chosen_options
 @confirm_option
+@json_option
 def dj_remove(
-    run: Run, ids: tuple[int, ...], failed: bool, matching: str | None, dry_run: bool, confirm: str | None
+    run: Run,
+    ids: tuple[int, ...],
+    failed: bool,
+    matching: str | None,
+    dry_run: bool,
+    confirm: str | None,
+    as_json: bool,
 ) -> None:
     """Delete jobs for good; running ones are left alone."""
     with opened(run) as source:
@@ -344,13 +366,16 @@ def dj_remove(
             return
         run.confirm(confirm, f"{jobs_text(len(found))} on {run.app} will be deleted for good.")
         with run.out.progress(f"Removing {jobs_text(len(found))} from {run.app}") as step:
-            step.done(of_all(source.table.remove(found), found, "removed"))
+            changed = source.table.remove(found)
+            step.done(of_all(changed, found, "removed"))
+        say_changed(run, found, changed)
 
 
 @app_command("dj:unlock")
 @click.option("--dry-run", is_flag=True, help="say which, and change nothing")
-def dj_unlock(run: Run, dry_run: bool) -> None:
-    """Free jobs that are locked by workers which no longer exist."""
+@json_option
+def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
+    """Free jobs that gone workers have locked."""
     with opened(run) as source:
         from hkcli.dj.status import State, dead_locks, with_log
 
@@ -358,6 +383,7 @@ def dj_unlock(run: Run, dry_run: bool) -> None:
         facts = with_log(source.facts(), source.log)
         locked = source.table.listed(State.RUNNING, most=MOST_LISTED)
         dead = dead_locks(locked, facts, datetime.now(UTC))
+        changed = 0
         for row in dead:
             run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")
         if not dead:
@@ -366,7 +392,9 @@ def dj_unlock(run: Run, dry_run: bool) -> None:
             run.out.talk(f"No job on {run.app} is locked by a worker that is gone.{tail}")
         elif not dry_run:
             with run.out.progress(f"Unlocking {jobs_text(len(dead))} on {run.app}") as step:
-                step.done(of_all(source.table.unlock(dead), [row.id for row in dead], "unlocked"))
+                changed = source.table.unlock(dead)
+                step.done(of_all(changed, [row.id for row in dead], "unlocked"))
+        say_changed(run, [row.id for row in dead], changed)
 
 
 def is_only_said(run: Run, what: str, found: list[int], dry_run: bool) -> bool:
@@ -374,7 +402,15 @@ def is_only_said(run: Run, what: str, found: list[int], dry_run: bool) -> bool:
         run.out.talk(f"No such jobs on {run.app}")
     elif dry_run:
         run.out.talk(f"{jobs_text(len(found))} on {run.app} would be {what}. Nothing was changed.")
+    if dry_run or not found:
+        say_changed(run, found, 0)
     return dry_run or not found
+
+
+def say_changed(run: Run, found: list[int], changed: int) -> None:
+    """Under --json: the jobs that were meant, and how many of them were changed."""
+    if run.as_json:
+        run.out.json({"jobs": found, "changed": changed})
 
 
 def jobs_text(count: int) -> str:
