@@ -1,4 +1,4 @@
-"""Jobs and enqueues a second of the embedded Delayed Job, on SQLite: `python -m tests.benchmarks.dj`"""
+"""Jobs and enqueues a second of the embedded Delayed Job, on SQLite: `python -m tests.benchmarks dj`"""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Measured:
     peak_mb: float
 
 
-def measure(migration: str = MIGRATION_2009, jobs: int = JOBS, singles: int = SINGLE_ENQUEUES) -> Measured:
+def once(migration: str = MIGRATION_2009, jobs: int = JOBS, singles: int = SINGLE_ENQUEUES) -> Measured:
     """One worker on a fresh SQLite database, its lines written to a file, everything in processes of its own."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -87,15 +88,11 @@ def _work_off(root: Path, environ: dict[str, str]) -> tuple[str, float]:
     return (root / "worker.log").read_text(), usage.ru_maxrss / unit
 
 
-def main() -> None:
+def measure() -> Iterator[str]:
     for name, migration in (("2009's table", MIGRATION_2009), ("the gem's table", MIGRATION_4)):
-        found = measure(migration)
-        print(
+        found = once(migration)
+        yield (
             f"{name}, SQLite, {JOBS} jobs: {found.jobs_steady:,.0f} jobs/s steady,"
             f" {found.jobs_whole:,.0f} with start-up, {found.enqueue:,.0f} enqueue/s,"
             f" {found.enqueue_many:,.0f} enqueue_many/s, {found.peak_mb:.0f} MB at most"
         )
-
-
-if __name__ == "__main__":
-    main()
