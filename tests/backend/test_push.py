@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -227,5 +228,14 @@ def test_a_push_that_is_broken_off_leaves_no_git_behind(api: Backend, app: str) 
         with socket.create_connection(("localhost", api.port)) as connection:
             head = f"POST /{app}.git/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {token}\r\n"
             connection.sendall(f"{head}{headers}\r\nhalf of it".encode())
-            wait_for(lambda: "git" in [each.name() for each in backend.children(recursive=True)], "git to run")
-    wait_for(lambda: "git" not in [each.name() for each in backend.children(recursive=True)], "git to end")
+            wait_for(lambda: "git" in programs_of(backend), "git to run")
+    wait_for(lambda: "git" not in programs_of(backend), "git to end")
+
+
+def programs_of(parent: psutil.Process) -> set[str]:
+    """Names of the processes below one; those that end meanwhile are left out."""
+    found = set()
+    for each in parent.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found.add(each.name())
+    return found
