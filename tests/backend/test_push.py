@@ -195,7 +195,8 @@ def test_a_destroyed_app_stops_running_and_leaves_nothing(api: Backend, app: str
     app_id = api.ok("GET", f"/apps/{app}")["id"]
     slug_id = api.ok("GET", f"/apps/{app}/releases/current")["slug"]["id"]
     api.ok("DELETE", f"/apps/{app}")
-    assert not list(api.home.rglob(f"*{app_id}*.git")) and not list(api.home.rglob(f"{slug_id}*"))
+    kept = [path.name for folder in ("repositories", "slugs") for path in (api.home / folder).iterdir()]
+    assert not [name for name in kept if app_id in name or slug_id in name]
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the worker to end")
 
 
