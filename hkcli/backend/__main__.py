@@ -2,12 +2,16 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from hkcli.backend import snapshots
 from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.assembly import Settings
+from hkcli.backend.errors import PlatformError
 from hkcli.backend.home import ForeignStore, Home, HomeInUse, remove
 from hkcli.backend.listening import CannotListen
 from hkcli.backend.server import serve
@@ -19,6 +23,20 @@ def reset(home: Home) -> None:
     home.lock()
     remove(PostgresServer.at(home.root, home.engine_id(), None).folder)
     home.clear()
+
+
+BY_NAME: dict[str, Callable[[Home, str], dict[str, object]]] = {
+    "save": snapshots.save,
+    "restore": snapshots.restore,
+    "remove": snapshots.remove_named,
+}
+
+
+def at_rest(home: Home, action: str, name: str) -> None:
+    """See to the snapshots of a directory in which nothing runs; prints a document. Raises HomeInUse, PlatformError."""
+    home.lock()
+    snapshots.conclude(home)
+    print(json.dumps(BY_NAME[action](home, name) if action in BY_NAME else snapshots.every(home)))
 
 
 def main() -> int:
@@ -33,6 +51,8 @@ def main() -> int:
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
     )
     parser.add_argument("--reset", action="store_true", help="remove everything in the data directory, and end")
+    parser.add_argument("--snapshot", choices=("list", *BY_NAME), help="see to the directory's snapshots, and end")
+    parser.add_argument("--name", default="", help="of the snapshot")
     words = parser.parse_args()
     os.umask(0o077)
     settings = Settings(
@@ -45,11 +65,16 @@ def main() -> int:
         postgres_url=words.postgres,
     )
     try:
-        reset(settings.home) if words.reset else asyncio.run(serve(settings))
+        if words.reset:
+            reset(settings.home)
+        elif words.snapshot:
+            at_rest(settings.home, words.snapshot, words.name)
+        else:
+            asyncio.run(serve(settings))
     except HomeInUse as error:
         print(f"A backend runs on {error} already. Stop it: heroku backend:stop", file=sys.stderr)
         return 1
-    except (CannotListen, ForeignStore, StoreError) as error:
+    except (CannotListen, ForeignStore, StoreError, PlatformError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -19,6 +19,7 @@ from hkcli.api.errors import HerokuError
 NEEDED = ("starlette", "uvicorn", "sqlalchemy", "alembic", "cryptography", "psutil", "tree_sitter")
 """Modules of the extra `backend`; any that is missing means that it was not installed."""
 START_S, STOP_S, POLL_S = 60, 60, 0.05
+AT_REST_S = 600
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,20 @@ class LocalBackend:
 
     def clear(self) -> None:
         """Have the backend remove all that it keeps, and nothing else that may lie there. Raises HerokuError."""
+        self._at_rest("--reset")
+
+    def snapshot_at_rest(self, action: str, name: str = "") -> Any:
+        """Have the backend, which does not run, list, save, restore or remove a snapshot. Raises HerokuError."""
+        return json.loads(self._at_rest("--snapshot", action, f"--name={name}"))
+
+    def _at_rest(self, *options: str) -> str:
+        """What the backend prints that does a thing and ends. Raises HerokuError."""
         require_installed()
-        words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), "--reset"]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=STOP_S)
+        words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), *options]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AT_REST_S)
         if done.returncode:
-            raise HerokuError(done.stderr.strip() or f"Resetting ended with status {done.returncode}.")
+            raise HerokuError(done.stderr.strip() or f"The backend ended with status {done.returncode}.")
+        return done.stdout
 
     def exports(self) -> dict[str, str]:
         """The environment in which clients that know nothing of us use this backend."""
