@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +20,7 @@ from hkcli.backend import accounts, builds, guard, snapshots
 from hkcli.backend.application import application
 from hkcli.backend.assembly import Assembly, Settings, Site, assemble
 from hkcli.backend.authority import Authority
+from hkcli.backend.client_environment import client_environment
 from hkcli.backend.doorway import Doorway
 from hkcli.backend.either import EitherServer
 from hkcli.backend.engines import members
@@ -39,10 +40,10 @@ DISCARDED_GRACE_S = 0.5
 """Between SIGTERM and SIGKILL for the dynos of a state that is given up: what they would still write is, too."""
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], object] = lambda state: None) -> None:
     """Run until SIGTERM or SIGINT; a second one does not wait for dynos to end.
 
-    Raises HomeInUse, CannotListen, StoreError.
+    `announced` is given the state (`announce`) when there are answers. Raises HomeInUse, CannotListen, StoreError.
     """
     home = settings.home
     async with AsyncExitStack() as stack:
@@ -54,7 +55,7 @@ async def serve(settings: Settings) -> None:
         port = listeners[0].getsockname()[1]
         host = "localhost" if guard.is_loopback(settings.host) else settings.host
         site = Site(f"http://{host}:{port}", Authority(home.authority), Handover())
-        reception = Reception(listeners, site, home)
+        reception = Reception(listeners, site, home, announced)
         stack.push_async_callback(reception.close)
         while await live(settings, site, reception, port):
             snapshots.conclude(home)
@@ -102,7 +103,14 @@ async def begin(settings: Settings, site: Site, life: AsyncExitStack) -> Assembl
 class Reception:
     """Answers on the sockets, whichever platform is behind the doorway, from `begin` to `close`."""
 
-    def __init__(self, listeners: list[socket.socket], site: Site, home: Home) -> None:
+    def __init__(
+        self,
+        listeners: list[socket.socket],
+        site: Site,
+        home: Home,
+        announced: Callable[[dict[str, Any]], object],
+    ) -> None:
+        self._announced = announced
         self.doorway = Doorway()
         self._listeners, self._site, self._home = listeners, site, home
         config = uvicorn.Config(
@@ -122,7 +130,7 @@ class Reception:
             interrupt_on_signals(self._server, self._home.engine_id())
             self._serving = asyncio.create_task(self._server.serve(sockets=self._listeners))
             await self._server.ready.wait()
-            announce(self._home, self._site.api_url, self._listeners[0].getsockname()[1])
+            self._announced(announce(self._home, self._site.api_url, self._listeners[0].getsockname()[1]))
         return self._serving
 
     async def close(self) -> None:
@@ -171,19 +179,20 @@ class Server(uvicorn.Server):
         yield
 
 
-def announce(home: Home, api_url: str, port: int) -> None:
-    """Tell other processes how to reach us; the file is there while we can be reached."""
-    write_private(
-        home.state,
-        {
-            "pid": os.getpid(),
-            "version": __version__,
-            "api_url": api_url,
-            "port": port,
-            "home": str(home.root),
-            "started_at": timestamp(datetime.now(UTC)),
-        },
-    )
+def announce(home: Home, api_url: str, port: int) -> dict[str, Any]:
+    """Tell other processes how to reach us, in a file that is there while we can be reached; what it says."""
+    owner = home.owner()
+    state = {
+        "pid": os.getpid(),
+        "version": __version__,
+        "api_url": api_url,
+        "port": port,
+        "home": str(home.root),
+        "started_at": timestamp(datetime.now(UTC)),
+        "environment": client_environment(home, api_url, owner["token"] if owner else ""),
+    }
+    write_private(home.state, state)
+    return state
 
 
 def interrupt_on_signals(server: Server, engine_id: str) -> None:

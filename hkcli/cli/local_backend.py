@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -57,7 +56,8 @@ class LocalBackend:
 
     def state(self) -> dict[str, Any] | None:
         """`api_url`, `port`, `pid`, `started_at` of the backend that can be reached; None when there is none."""
-        return _read(self.home / "backend.json") if self.is_running else None
+        document = _read(self.home / "backend.json") if self.is_running else None
+        return document and {name: value for name, value in document.items() if name != "environment"}
 
     def credentials(self) -> dict[str, str]:
         """The owner's `email`, `password` and `token`. Raises HerokuError."""
@@ -133,27 +133,10 @@ class LocalBackend:
         return done.stdout
 
     def exports(self) -> dict[str, str]:
-        """The environment in which clients that know nothing of us use this backend."""
-        url, token = self.running()["api_url"], self.credentials()["token"]
-        host = url.partition("://")[2]
-        authority = self.home / "authority"
-        return {
-            "HEROKU_HOST": url,
-            "HEROKU_API_KEY": token,
-            "HEROKU_PARTICLEBOARD_URL": url,
-            "DISABLE_TELEMETRY": "true",
-            "NODE_EXTRA_CA_CERTS": str(authority / "ca.pem"),
-            "SSL_CERT_FILE": str(authority / "bundle.pem"),
-            "REQUESTS_CA_BUNDLE": str(authority / "bundle.pem"),
-            "GIT_SSL_CAINFO": str(authority / "bundle.pem"),
-            "GIT_CONFIG_COUNT": "3",
-            "GIT_CONFIG_KEY_0": f"url.{url}/.pushInsteadOf",
-            "GIT_CONFIG_VALUE_0": f"https://{host}/",
-            "GIT_CONFIG_KEY_1": f"credential.{url}.helper",
-            "GIT_CONFIG_VALUE_1": "",
-            "GIT_CONFIG_KEY_2": f"credential.{url}.helper",
-            "GIT_CONFIG_VALUE_2": f"!{shlex.join([sys.executable, '-m', 'hkcli'])} git:credentials",
-        }
+        """The environment in which clients that know nothing of us use this backend. Raises HerokuError."""
+        self.running()
+        document = _read(self.home / "backend.json") or {}
+        return dict(document["environment"])
 
 
 def require_installed() -> None:
