@@ -218,6 +218,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """Those that were on. DELETE /backend/faults"""
         return cast(list[Any], self.call("DELETE", "/backend/faults"))
 
+    def clear_fault(self, fault: str) -> dict[str, Any]:
+        """`fault`: its id. DELETE /backend/faults/{fault}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/faults/{segment(fault)}"))
+
     def snapshots(self) -> list[Any]:
         """GET /backend/snapshots"""
         return cast(list[Any], self.get("/backend/snapshots"))
