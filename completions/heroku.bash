@@ -140,7 +140,7 @@ _heroku() {
     backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--json --help" ;;
+    backend:users:add) flags="--json --two-factor-code --help" ;;
     backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;
@@ -153,7 +153,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -211,6 +211,7 @@ _heroku() {
     --status) kind=other ;;
     --store) kind=other ;;
     --times) kind=other ;;
+    --two-factor-code) kind=other ;;
     -t|--type) kind=process-type ;;
     --wait-interval) kind=other ;;
     *)

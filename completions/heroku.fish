@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert --chance -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --stack --status --store --times -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert --chance -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --stack --status --store --times --two-factor-code -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -257,6 +257,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:faults:add' -l seed -x -d 'with --chance: the same requests as last time'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l status -x -d 'answer with this status (429: as Heroku’s rate limit)'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l times -x -d 'so many requests; by default until it is cleared'
+    complete -c $program -n '__heroku_is ours backend:users:add' -l two-factor-code -x -d 'what a login asks for besides the password'
     complete -c $program -n '__heroku_is ours api' -l field -s F -x -d 'a key of the body'
     complete -c $program -n '__heroku_is ours api' -l include -s i -d 'show status and headers on stderr'
     complete -c $program -n '__heroku_is ours api' -l input -x -d 'the body, as JSON; - is stdin'
