@@ -211,7 +211,14 @@ def test_colours_mark_each_process_type_and_leave_the_text_alone():
     block = f"{line(1)}\n{line(2, 'app[worker.1]')}\n{line(3)}\nno log line\n".encode()
     coloured = Colours().block(block).decode().splitlines()
     assert coloured[0] == "\x1b[36m2026-11-23T18:40:00.001000+00:00 app[web.1]:\x1b[0m line 1"
-    assert coloured[1].startswith("\x1b[33m") and coloured[2].startswith("\x1b[36m") and coloured[3] == "no log line"
+    assert coloured[1].startswith("\x1b[93m") and coloured[2].startswith("\x1b[36m") and coloured[3] == "no log line"
+
+
+def test_run_router_and_web_have_the_colours_that_herokus_own_cli_gives_them_whoever_comes_first():
+    block = "\n".join(
+        line(n, source) for n, source in enumerate(("app[web.1]", "heroku[router]", "app[run.1]"))
+    ).encode()
+    assert [each[:5].decode() for each in Colours().block(block).splitlines()] == ["\x1b[36m", "\x1b[32m", "\x1b[33m"]
 
 
 def test_json_lines_hold_time_source_dyno_and_message():

@@ -6,6 +6,7 @@ import click
 
 from hkcli.api.documents import Release
 from hkcli.api.errors import HerokuError
+from hkcli.cli.commands.config import shell_option, show_for_shell
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.units import parse_time
 
@@ -44,8 +45,9 @@ def row(release: Release) -> list[str]:
 
 @app_command("releases:info")
 @click.argument("version", metavar="[VERSION]", required=False)
+@shell_option
 @json_option
-def releases_info(run: Run, version: str | None, as_json: bool) -> None:
+def releases_info(run: Run, version: str | None, shell: bool, as_json: bool) -> None:
     """Show a release and the config vars it runs with."""
     release = run.api.release(run.app, version.removeprefix("v")) if version else latest(run)
     number = str(release["version"])
@@ -64,7 +66,10 @@ def releases_info(run: Run, version: str | None, as_json: bool) -> None:
     )
     run.out.line()
     run.out.header(f"v{number} Config vars")
-    run.out.pairs(dict(sorted(config_vars.items())))
+    if shell:
+        show_for_shell(run, config_vars)
+    else:
+        run.out.pairs(dict(sorted(config_vars.items())))
 
 
 def latest(run: Run) -> Release:
