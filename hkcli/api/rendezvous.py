@@ -16,13 +16,15 @@ EXTRA_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS
 
 
 def trust(env: Mapping[str, str], authority: str | None = None) -> ssl.SSLContext:
-    """The system's authorities, those that the usual variables name, and one more as PEM. Host names are checked.
+    """The system's authorities, or in their place one as PEM; and those that the usual variables name.
 
-    Raises HerokuError when a variable names a file that can't be used."""
-    import certifi
+    Host names are checked. Raises HerokuError when a variable names a file that can't be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not authority:
+        import certifi
 
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+        context.load_default_certs()
+        context.load_verify_locations(certifi.where())
     for variable in EXTRA_AUTHORITIES:
         if path := env.get(variable):
             try:

@@ -8,6 +8,7 @@ import click
 from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.dispatch import load, unknown_command
 from hkcli.cli.main import COMMANDS, also_known_as, names, resolve
+from hkcli.cli.summaries import SUMMARIES
 from hkcli.cli.version import version_text
 
 
@@ -77,7 +78,12 @@ def list_commands(run: Run, listed: list[str]) -> None:
     width = max(map(len, listed))
     room = run.out.width - width - 4 if run.out.stdout.isatty() else 200
     for name in listed:
-        run.out.line(f"  {name:<{width}}  {load(name).get_short_help_str(limit=room)}")
+        run.out.line(f"  {name:<{width}}  {shortened(SUMMARIES[name], room)}")
+
+
+def shortened(text: str, room: int) -> str:
+    """A sentence cut between words where there is no room for all of it."""
+    return text if len(text) <= room else f"{text[: max(room - 3, 0)].rpartition(' ')[0]}..."
 
 
 def help_text(name: str) -> str:
