@@ -6,7 +6,7 @@ from pathlib import Path
 from hkcli.cli.dispatch import load
 from hkcli.cli.main import names
 
-SUMMARIES = '''"""The first sentence of each command's help, made by `make docs`: `heroku help` need not import every command."""
+SUMMARIES = '''"""The first sentence of each command's help. Made by `make docs`: help need not import every command."""
 
 SUMMARIES = {{
 {}}}

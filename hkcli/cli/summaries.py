@@ -1,4 +1,4 @@
-"""The first sentence of each command's help, made by `make docs`: `heroku help` need not import every command."""
+"""The first sentence of each command's help. Made by `make docs`: help need not import every command."""
 
 SUMMARIES = {
     "login": "Log in with email and password, or an API token.",
