@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import click
 
 from hkcli.api.documents import Release
-from hkcli.api.errors import HerokuError
+from hkcli.api.errors import ConnectionLost, HerokuError
 from hkcli.cli.commands.config import shell_option, show_for_shell
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.units import parse_time
 
 RECENT = 15
+LONGEST_SILENCE_S = 3600.0
+"""A migration may say nothing for long."""
 STATUS_WORDS = {
     "pending": "release command executing",
     "failed": "release command failed",
@@ -98,15 +100,19 @@ def output_of(run: Run, release: Release) -> Iterator[bytes]:
     """What the release command prints, as it comes. Raises HerokuError."""
     from contextlib import closing
 
-    from hkcli.api.logs import QUIET_S, received
+    from hkcli.api.logs import Cut, received
 
-    response = run.api.transport.stream(release["output_stream_url"] or "", {"Accept": "*/*"}, QUIET_S)
+    response = run.api.transport.stream(release["output_stream_url"] or "", {"Accept": "*/*"}, LONGEST_SILENCE_S)
     with closing(response):
         if response.status_code == 404:
             raise HerokuError("The release command has not started yet.", next=("Try again in a few seconds.",))
         if not response.ok:
             raise HerokuError(f"The output was answered with HTTP status {response.status_code}.")
-        yield from received(response)
+        try:
+            yield from received(response)
+        except Cut as error:
+            again = f"heroku releases:output v{release['version']} --app {run.app}"
+            raise ConnectionLost(f"The output broke off ({error}).", next=(f"See all of it: {again}",)) from error
 
 
 def show_output(run: Run, release: Release) -> None:
