@@ -206,7 +206,8 @@ def test_sizes_are_changed_and_waited_for(heroku, api, deployed):
     assert "worker\tStandard-1X\t1\n" in heroku("ps:type", "worker=standard-1x", "-a", deployed).stdout
     api.wait_for_log(deployed, "heroku[worker.1]: State changed from starting to up")
     waited = heroku("ps:wait", "--type", "worker", "--wait-interval", "1", "-a", deployed, "--json")
-    assert [each["name"] for each in waited.json] == ["worker.1"] and "done, 1 / 1" in waited.stderr
+    assert [each["name"] for each in waited.json] == ["worker.1"] and waited.stderr == ""
+    assert "done, 1 / 1" in heroku("ps:wait", "-a", deployed).stderr
     assert {each["size"] for each in heroku("ps:resize", "basic", "-a", deployed, "-j").json} == {"Basic"}
     assert "Did you mean: worker" in heroku("ps:type", "werker=basic", "-a", deployed, status=1).stderr
     assert "Did you mean: worker" in heroku("ps:wait", "-t", "work", "-a", deployed, status=1).stderr
