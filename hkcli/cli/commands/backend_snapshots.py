@@ -48,8 +48,8 @@ def backend_snapshot(run: Run, as_json: bool) -> None:
 def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
     """Keep all that the backend holds, under a name.
 
-    A snapshot of the same name is replaced. Kept are apps, releases, config, users, repositories, slugs, SQLite databases and logs; not what an add-on has
-    elsewhere: with a heroku-postgresql database it is refused.
+    A snapshot of the same name is replaced. Kept are apps, releases, config, users, repositories, slugs, SQLite
+    databases and logs; not what an add-on has elsewhere: with a heroku-postgresql database it is refused.
     """
     with run.out.progress(f"Saving snapshot {name}") as step:
         snapshot = carry_out(run, "save", name)
