@@ -32,13 +32,26 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """Own apps and those shared with the user. GET /users/~/apps"""
         return self.every("/users/~/apps")
 
+    def all_apps(self) -> list[App]:
+        """Those of the user's teams as well. GET /apps"""
+        return self.every("/apps")
+
+    def team_apps(self, team: str) -> list[App]:
+        """GET /teams/{team}/apps"""
+        return self.every(f"/teams/{segment(team)}/apps")
+
+    def team_of_space(self, space: str) -> str:
+        """The name of the team that a private space belongs to. GET /spaces/{space}"""
+        return str(self.get(f"/spaces/{segment(space)}")["team"]["name"])
+
     def app(self, app: str) -> App:
         """GET /apps/{app}"""
         return cast(App, self.get(f"/apps/{segment(app)}"))
 
     def create_app(self, wishes: Mapping[str, str]) -> App:
-        """`wishes`: name, region, stack, as far as they matter. POST /apps"""
-        return cast(App, self.call("POST", "/apps", json=dict(wishes)))
+        """`wishes`: name, region, stack, team, space, as far as they matter. POST /apps, POST /teams/apps"""
+        path = "/teams/apps" if "team" in wishes or "space" in wishes else "/apps"
+        return cast(App, self.call("POST", path, json=dict(wishes)))
 
     def update_app(self, app: str, changes: Mapping[str, object]) -> App:
         """PATCH /apps/{app}"""

@@ -25,6 +25,8 @@ class App(TypedDict):
     owner: User
     region: Ref
     stack: Ref
+    team: NotRequired[Ref | None]
+    space: NotRequired[Ref | None]
     build_stack: NotRequired[Ref]
     maintenance: bool
     repo_size: int | None
@@ -79,6 +81,7 @@ class Attachment(TypedDict):
     name: str
     addon: AddonRef
     app: Ref
+    web_url: NotRequired[str | None]
 
 
 class Formation(TypedDict):

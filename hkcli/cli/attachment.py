@@ -37,7 +37,8 @@ def attach(
 
 def start(run: Run, command: str, wishes: Mapping[str, object]) -> "tuple[Dyno, SSLSocket, bytes]":
     """The dyno, the socket that is joined to it, and the first of its output."""
-    from hkcli.api.rendezvous import connect, trust
+    from hkcli.api.authorities import trust
+    from hkcli.api.rendezvous import connect
 
     with run.out.progress(f"Running {command} on {run.app}") as step:
         authority = run.api.certificate_authority() if run.host.is_loopback else None

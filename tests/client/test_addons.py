@@ -166,3 +166,12 @@ def test_a_plan_can_be_changed_by_its_service(heroku, platform):
     result = heroku("addons:upgrade", "dj:trio", "-a", "demo")
     assert result.stdout == "Three workers now.\n"
     assert result.stderr == "Changing dj-round-1 on demo from dj:single to dj:trio... done, free\n"
+
+
+def test_the_page_of_an_addon_is_that_of_what_is_attached_under_the_name_else_its_own(heroku, platform):
+    path, page = "/apps/demo/addon-attachments/", "https://addons.example.com/1"
+    platform.on("GET", f"{path}DJ", reply={"id": "t1", "name": "DJ", "web_url": page})
+    assert heroku("addons:open", "DJ", "--show-url", "-a", "demo").stdout == f"{page}\n"
+    platform.on("GET", f"{path}dj", status=404, reply=problem("not_found", "None.") | {"resource": "add_on attachment"})
+    platform.on("POST", "/actions/addons/resolve", reply=[addon(web_url=page)])
+    assert heroku("addons:open", "dj", "-a", "demo", "--json").json == {"url": page}

@@ -32,7 +32,8 @@ def install() -> Path:
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             words = [
-                str(NODE / "npm"),
+                str(NODE),
+                str(NPM),
                 "install",
                 "--prefix",
                 str(partial),

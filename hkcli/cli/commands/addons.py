@@ -168,14 +168,19 @@ def wait_until(run: Run, addon: Addon, interval_s: float = POLL_S) -> Addon:
 @app_command("addons:remove", epilog="Example: heroku addons:remove dj --app example-app --confirm example-app")
 @click.argument("names", metavar="ADDON...", nargs=-1, required=True)
 @click.option("-f", "--force", is_flag=True, help="also when it is attached to other apps")
+@click.option("--wait", is_flag=True, help="until it is gone")
 @confirm_option
 @json_option
-def addons_remove(run: Run, names: tuple[str, ...], force: bool, confirm: str | None, as_json: bool) -> None:
+def addons_remove(
+    run: Run, names: tuple[str, ...], force: bool, wait: bool, confirm: str | None, as_json: bool
+) -> None:
     """Remove add-ons from an app, with all that they hold."""
     found = [resolve(run, name) for name in dict.fromkeys(names)]
     listed = ", ".join(addon["name"] for addon in found)
     run.confirm(confirm, f"This destroys {listed} on {run.app}.")
     gone = [remove(run, addon, force) for addon in found]
+    if wait:
+        gone = [wait_until(run, each) for each in gone]
     if as_json:
         run.out.json(gone)
 

@@ -75,7 +75,7 @@ def backend_faults_add(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    """Let requests fail, be answered late, or have their answers break off.
+    """Let requests fail, be answered late, or break off.
 
     The pattern is 'METHOD /PATH', where * stands for anything. What is under /backend/ never fails.
     """
@@ -101,7 +101,7 @@ def backend_faults_add(
 @click.argument("fault", required=False, metavar="[ID]")
 @json_option
 def backend_faults_clear(run: Run, fault: str | None, as_json: bool) -> None:
-    """End every fault, or the one with this id or the beginning of it."""
+    """End every fault, or the one with this id."""
     api = as_operator(run)
     with run.out.progress("Clearing faults") as step:
         cleared = api.clear_faults() if fault is None else [api.clear_fault(id_of(fault, api.faults()))]

@@ -35,7 +35,7 @@ def backend_users(run: Run, as_json: bool) -> None:
 @click.option("--two-factor-code", metavar="CODE", help="what a login asks for besides the password")
 @json_option
 def backend_users_add(run: Run, email: str, two_factor_code: str | None, as_json: bool) -> None:
-    """Add a user; show the password and token to give them.
+    """Add a user; show their password and token.
 
     They see only their own apps, and those shared with them.
     """

@@ -1,6 +1,7 @@
 """Config vars: the environment of an app."""
 
 import re
+from collections.abc import Mapping
 from shlex import quote
 
 import click
@@ -22,11 +23,15 @@ def config(run: Run, shell: bool, as_json: bool) -> None:
     if as_json:
         run.out.json(config_vars)
     elif shell:
-        for key, value in config_vars.items():
-            run.out.line(f"{key}={quote(value)}")
+        show_for_shell(run, config_vars)
     else:
         run.out.header(f"{run.app} Config Vars")
         run.out.pairs(config_vars)
+
+
+def show_for_shell(run: Run, config_vars: Mapping[str, str]) -> None:
+    for key, value in sorted(config_vars.items()):
+        run.out.line(f"{key}={quote(value)}")
 
 
 @app_command("config:get")
