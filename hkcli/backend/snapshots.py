@@ -148,6 +148,7 @@ def restore(home: Home, name: str) -> dict[str, Any]:
     """Of a directory in which nothing runs. Raises NotFound, InvalidParams."""
     document = stage(home, name)
     conclude(home)
+    discard(home)
     return document
 
 
@@ -187,17 +188,27 @@ def _keep_owner(home: Home, path: Path) -> None:
 
 
 def conclude(home: Home) -> None:
-    """Move what was staged into place. For the start, before anything is read; may be killed and done again."""
+    """Move what was staged into place. For the start, before anything is read; may be killed and done again.
+
+    What was there is moved away, for `discard`: removing it may take its time."""
     sweep(home)
     remove(home.restoring.with_suffix(".partial"))
     if not home.restoring.exists():
         return
     for part in (*FOLDERS, *FILES):
-        staged = home.restoring / part
+        staged, live, old = home.restoring / part, home.root / part, home.restoring / f"replaced-{part}"
         if staged.exists():
-            remove(home.root / part)
-            staged.rename(home.root / part)
-    remove(home.restoring)
+            if live.exists() and not old.exists():
+                live.rename(old)
+            remove(live)
+            staged.rename(live)
+    discard(home)
+    home.restoring.rename(home.replaced)
+
+
+def discard(home: Home) -> None:
+    """Remove what was replaced."""
+    remove(home.replaced)
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -167,7 +167,7 @@ def test_restoring_that_is_killed_at_any_moment_leaves_one_state_or_the_other(ho
             count = kill_at(step, patched)
             with suppress(Killed):
                 snapshots.restore(home, "old")
-        snapshots.conclude(home)
+        snapshots.conclude(Home.create(home.root))
         found = words(home)
         assert len(found) == 1 and not home.restoring.exists(), f"killed at step {step}: {found}"
         outcomes += found
@@ -184,7 +184,7 @@ def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as
             count = kill_at(step, patched)
             with suppress(Killed):
                 snapshots.save(home, "a")
-        snapshots.conclude(home)
+        snapshots.conclude(Home.create(home.root))
         assert len(list(home.snapshots.iterdir())) == 2
         snapshot = snapshots.find(home, "a")
         if snapshot["apps"] == ["new"]:
