@@ -136,6 +136,10 @@ _heroku() {
     backend:status) flags="--json --help" ;;
     backend:env) flags="--json --shell --help" ;;
     backend:reset) flags="--confirm --json --help" ;;
+    backend:snapshot) flags="--json --help" ;;
+    backend:snapshot:save) flags="--json --help" ;;
+    backend:snapshot:restore) flags="--json --help" ;;
+    backend:snapshot:remove) flags="--json --help" ;;
     backend:faults) flags="--json --help" ;;
     backend:faults:add) flags="--delay --json --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
@@ -358,6 +362,10 @@ backend:stop
 backend:status
 backend:env
 backend:reset
+backend:snapshot
+backend:snapshot:save
+backend:snapshot:restore
+backend:snapshot:remove
 backend:faults
 backend:faults:add
 backend:faults:clear

@@ -230,3 +230,19 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def clear_faults(self) -> list[Any]:
         """Those that were on. DELETE /backend/faults"""
         return cast(list[Any], self.call("DELETE", "/backend/faults"))
+
+    def snapshots(self) -> list[Any]:
+        """GET /backend/snapshots"""
+        return cast(list[Any], self.get("/backend/snapshots"))
+
+    def save_snapshot(self, name: str) -> dict[str, Any]:
+        """POST /backend/snapshots"""
+        return cast(dict[str, Any], self.call("POST", "/backend/snapshots", json={"name": name}))
+
+    def restore_snapshot(self, name: str) -> dict[str, Any]:
+        """POST /backend/snapshots/{name}/actions/restore"""
+        return cast(dict[str, Any], self.call("POST", f"/backend/snapshots/{segment(name)}/actions/restore"))
+
+    def remove_snapshot(self, name: str) -> dict[str, Any]:
+        """DELETE /backend/snapshots/{name}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/snapshots/{segment(name)}"))

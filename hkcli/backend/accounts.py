@@ -152,10 +152,16 @@ def close(session: Session, user: User) -> None:
 
 
 def authorize(
-    session: Session, user: User, description: str, *, scope: list[str] | None = None, expires_in_s: int | None = None
+    session: Session,
+    user: User,
+    description: str,
+    *,
+    scope: list[str] | None = None,
+    expires_in_s: int | None = None,
+    token: str | None = None,
 ) -> tuple[Authorization, str]:
-    """A new authorization and its token, which is not to be had again."""
-    token = new_token()
+    """A new authorization and its token, which is not to be had again; a new one, unless one is given."""
+    token = token or new_token()
     authorization = Authorization(
         user=user,
         user_id=user.id,

@@ -19,6 +19,7 @@ from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.faults import Faults
+from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
@@ -55,20 +56,28 @@ class Settings:
 
 @dataclass(frozen=True)
 class Assembly:
-    """A platform that runs, and what the server in front of it needs."""
+    """A platform that runs."""
 
     platform: Platform
-    tls: ssl.SSLContext
     reconciling: "asyncio.Task[None]"
     """Ends only with the supervisor; its failure is the platform's."""
 
 
-async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncExitStack) -> Assembly:
+@dataclass(frozen=True)
+class Site:
+    """What stays when one state takes another's place: where we are reached, who vouches for us."""
+
+    api_url: str
+    authority: Authority
+    handover: Handover
+
+
+async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Assembly:
     """Make the parts and have them run; `life` ends them. Dynos of an earlier run are gone when this returns."""
     home = settings.home
     logplex = Logplex(home.logs)
     life.callback(logplex.close)
-    authority = Authority(home.authority)
+    authority = site.authority
     bundle = authority.ca_path.with_name("bundle.pem")
     write_private(bundle, trusted(authority.ca_pem))
     tls = authority.ssl_context()
@@ -96,7 +105,7 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
     draining.wake()
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
-    builds = Builds(home, works, repositories, urls := Urls(api_url, home.secret()), outputs, phases)
+    builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
 
     await engine.reap_strays()
     await resume(provisioning, postgres, home)
@@ -116,12 +125,13 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
         outputs=outputs,
         provisioning=provisioning,
         urls=urls,
-        seal=Seal(home.secret()),
+        seal=Seal(home.seal_key()),
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
+        handover=site.handover,
     )
-    return Assembly(platform, tls, reconciling)
+    return Assembly(platform, reconciling)
 
 
 def wanted(store: Store, home: Home) -> list[DynoSpec]:

@@ -11,7 +11,8 @@ PlatformError
 ├── ConfirmationRequired 423 repeat it with `confirm`
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
-└── NotImplementedHere  501  Heroku serves this, this backend does not yet
+├── NotImplementedHere  501  Heroku serves this, this backend does not yet
+└── Restarting          503  another state takes the platform's place, or it ends
 """
 
 from typing import ClassVar
@@ -92,3 +93,10 @@ class RateLimited(PlatformError):
 
 class NotImplementedHere(PlatformError):
     status, id = 501, "not_implemented"
+
+
+class Restarting(PlatformError):
+    status, id = 503, "service_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The platform is being restored, or ends. Try again.", headers={"Retry-After": "1"})

@@ -67,7 +67,7 @@ class OneOff:
         self._ticket = ticket
         self._terminal = terminal
         self._time_to_live_s = time_to_live_s
-        self._patience = patience
+        self.patience = patience
         self._now = now
         self._stop = asyncio.Event()
 
@@ -120,7 +120,7 @@ class OneOff:
             await connection.close()
 
     async def _client(self, ticket: Ticket) -> Connection | None:
-        attaching = asyncio.create_task(ticket.attached(within_s=self._patience.attach_s))
+        attaching = asyncio.create_task(ticket.attached(within_s=self.patience.attach_s))
         await first_of(attaching, self._stop.wait())
         try:
             return attaching.result() if attaching.done() else None
@@ -171,9 +171,9 @@ class OneOff:
             if not await process.gone(within_s=0):
                 await process.stop(grace_s=LEFTOVER_GRACE_S)
         elif client_gone and client_gone.done() and not self._stop.is_set():
-            await hang_up(process, self._log, within_s=self._patience.hang_up_s)
+            await hang_up(process, self._log, within_s=self.patience.hang_up_s)
         else:
-            await stop(process, self._log, grace_s=self._patience.stop_s)
+            await stop(process, self._log, grace_s=self.patience.stop_s)
         await process.kill()
 
 

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from hkcli.backend.builds import Builds
 from hkcli.backend.errors import NotFound
 from hkcli.backend.faults import Faults
+from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
@@ -62,3 +63,4 @@ class Platform:
     ca_pem: str
     rate_limits: RateLimits
     faults: Faults
+    handover: Handover

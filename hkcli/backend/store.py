@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+from hkcli.backend.errors import Restarting
+
 SCHEMA_VERSION = 2
 
 
@@ -290,6 +292,7 @@ class Store:
             self.engine = open_engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"The store {url} cannot be opened: {error}. Try: sqlite:////path/to/file") from error
+        self._is_closed = False
         self.commits = 0
         """How many transactions have ended well; what was read is true as long as this stays the same."""
         event.listen(self.engine, "commit", self._committed)
@@ -308,7 +311,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that is committed at the end of the block, or rolled back when it raises."""
+        """A session that is committed at the end of the block, or rolled back when it raises. Raises Restarting."""
+        if self._is_closed:
+            raise Restarting
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -327,6 +332,8 @@ class Store:
             return {name: set(session.scalars(select(kind.id))) for name, kind in kinds.items()}
 
     def close(self) -> None:
+        """For good: a file of the same name may belong to another state afterwards."""
+        self._is_closed = True
         self.engine.dispose()
 
 

@@ -112,7 +112,7 @@ def perform(words: Sequence[str], run: Run) -> None:
 
         complete(run, words[1:])
         return
-    name, *arguments = words
+    name, *arguments = joined(words)
     run.as_json = run.out.is_for_program = asks_for_json(arguments)
     if name not in COMMANDS:
         run_extension(name, arguments, run)
@@ -120,6 +120,17 @@ def perform(words: Sequence[str], run: Run) -> None:
     found = load(name)
     with found.make_context(f"heroku {name}", list(arguments), obj=run) as context:
         found.invoke(context)
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """`backend:snapshot save NAME` as `backend:snapshot:save NAME`: our own topics have no arguments of their own."""
+    name, *arguments = words
+    while name.partition(":")[0] == "backend" and arguments:
+        longer = f"{name}:{arguments[0]}"
+        if not any(known == longer or known.startswith(f"{longer}:") for known in COMMANDS):
+            break
+        name, arguments = longer, arguments[1:]
+    return [name, *arguments]
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:

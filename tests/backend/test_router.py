@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from hkcli.backend.doorway import Doorway
 from hkcli.backend.dynos import Dyno, DynoSpec, DynoState
 from hkcli.backend.router.exchange import Routing, Waits
 from hkcli.backend.router.front import Front, first_host
@@ -97,7 +98,8 @@ async def routed(store: Store, *dynos: Serve, waits: Waits = SHORT) -> AsyncIter
     routing = Routing(Sites(store, lambda app_id: house.dynos), house, 5080, waits)
     config, state = Config(Starlette(), lifespan="off"), ServerState()
     config.load()
-    front = partial(Front, routing, config=config, server_state=state, app_state={})
+    doorway = Doorway().open(config.loaded_app, routing)
+    front = partial(Front, doorway, config=config, server_state=state, app_state={})
     listener = await asyncio.get_running_loop().create_server(front, "127.0.0.1", 0)
     house.port = listener.sockets[0].getsockname()[1]
     try:

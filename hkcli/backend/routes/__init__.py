@@ -29,6 +29,7 @@ from hkcli.backend.routes import (
     releases,
     services,
     slugs,
+    snapshots,
     transfers,
     users,
 )
@@ -61,6 +62,7 @@ def every() -> list[BaseRoute]:
         releases,
         services,
         slugs,
+        snapshots,
         transfers,
         users,
         git,
