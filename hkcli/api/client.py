@@ -147,6 +147,11 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """Run a one-off: command, attach, env, size, type, force_no_tty. POST /apps/{app}/dynos"""
         return cast(Dyno, self.call("POST", f"/apps/{segment(app)}/dynos", json=dict(wishes)))
 
+    def resize_terminal(self, app: str, dyno: str, columns: int, lines: int) -> None:
+        """Of an attached one-off, on a backend of ours alone. PUT /backend/apps/{app}/dynos/{dyno}/terminal"""
+        path = f"/backend/apps/{segment(app)}/dynos/{segment(dyno)}/terminal"
+        self.call("PUT", path, json={"columns": columns, "lines": lines})
+
     def restart_all(self, app: str) -> None:
         """DELETE /apps/{app}/dynos"""
         self.call("DELETE", f"/apps/{segment(app)}/dynos")

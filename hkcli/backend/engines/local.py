@@ -7,16 +7,14 @@ import secrets
 import shutil
 import signal
 import socket
-import struct
 import subprocess
-import termios
 from dataclasses import dataclass
 from pathlib import Path
 
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.environment import Place, environment
 from hkcli.backend.engines.members import DYNO_MARK, ENGINE_MARK, end_engine
-from hkcli.backend.engines.process import Process
+from hkcli.backend.engines.process import Process, set_size
 from hkcli.backend.engines.unpack import unpack
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -150,7 +148,7 @@ def spawn_on_pipes(command: str, env: dict[str, str], copy: WorkingCopy, *, with
 def spawn_on_pty(command: str, env: dict[str, str], copy: WorkingCopy, terminal: Terminal) -> Process:
     ours, theirs = os.openpty()
     try:
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", terminal.lines, terminal.columns, 0, 0))
+        set_size(theirs, terminal.columns, terminal.lines)
         popen = spawn(TAKE_TERMINAL + STARTUP + command, [os.ttyname(theirs)], env, copy, theirs, theirs)
     except BaseException:
         close_all(ours)
