@@ -32,7 +32,7 @@ def followed(terminal: int, told: Size, tell: Callable[[int, int], None]) -> Ite
         while changed.wait() and not is_over.is_set():
             changed.clear()
             size = size_of(terminal)
-            if size not in (None, known):
+            if size is not None and size != known:
                 known = size
                 try:
                     tell(*size)
@@ -53,6 +53,7 @@ def followed(terminal: int, told: Size, tell: Callable[[int, int], None]) -> Ite
 def size_of(terminal: int) -> Size | None:
     """As the terminal itself says, whatever COLUMNS and LINES do."""
     try:
-        return tuple(os.get_terminal_size(terminal))
+        size = os.get_terminal_size(terminal)
     except OSError:
         return None
+    return size.columns, size.lines
