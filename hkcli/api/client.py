@@ -16,6 +16,7 @@ from hkcli.api.documents import (
     Plan,
     Release,
 )
+from hkcli.api.errors import NotFound
 from hkcli.api.facility_calls import FacilityCalls
 
 EXPAND_PLAN = {"Accept-Expansion": "addon_service,plan"}
@@ -47,6 +48,13 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def app(self, app: str) -> App:
         """GET /apps/{app}"""
         return cast(App, self.get(f"/apps/{segment(app)}"))
+
+    def pipeline_coupling(self, app: str) -> dict[str, Any] | None:
+        """The pipeline that an app is in, and as what. GET /apps/{app}/pipeline-couplings"""
+        try:
+            return cast(dict[str, Any], self.get(f"/apps/{segment(app)}/pipeline-couplings"))
+        except NotFound:
+            return None
 
     def create_app(self, wishes: Mapping[str, str]) -> App:
         """`wishes`: name, region, stack, team, space, as far as they matter. POST /apps, POST /teams/apps"""
@@ -113,6 +121,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """All that an id, a name, an attachment's name or a service can mean. POST /actions/addons/resolve"""
         body = {"addon": addon, "app": app}
         return cast(list[Addon], self.call("POST", "/actions/addons/resolve", json=body, headers=EXPAND_PLAN))
+
+    def all_attachments(self) -> list[Attachment]:
+        """Those of all apps of the user. GET /addon-attachments"""
+        return self.every("/addon-attachments")
 
     def attachments(self, app: str) -> list[Attachment]:
         """GET /apps/{app}/addon-attachments"""
