@@ -17,6 +17,7 @@ from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.faults import Faults
 from hkcli.backend.handover import Handover
@@ -24,6 +25,7 @@ from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
+from hkcli.backend.orphans import Orphans
 from hkcli.backend.platform import Platform, Seal
 from hkcli.backend.provisioning import Provisioning
 from hkcli.backend.rate_limits import RateLimits
@@ -88,7 +90,8 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     await rendezvous.start()
     life.push_async_callback(rendezvous.close)
     path = os.environ.get("PATH", os.defpath)
-    engine = LocalEngine(home.dynos, home.engine_id(), path=path, stack_bin=stack.install(home.stack))
+    hosts = Hosts(home.hosts)
+    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
     patience = Patience(stop_s=settings.stop_grace_s)
     supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
     outputs = LiveOutputs()
@@ -109,9 +112,11 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
 
     await engine.reap_strays()
     await resume(provisioning, postgres, home)
+    orphans = Orphans(store, hosts, logplex)
+    orphans.start()
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
-    for close in (postgres.stop, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,

@@ -33,7 +33,7 @@ class Home:
     def create(cls, root: Path) -> "Home":
         home = cls(root.absolute())
         folders = (home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos, home.outputs)
-        for folder in (home.root, *folders, home.sources, home.caches, home.drains, home.addons):
+        for folder in (home.root, *folders, home.sources, home.caches, home.drains, home.addons, home.hosts):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return home
 
@@ -103,6 +103,11 @@ class Home:
     @property
     def store_id(self) -> Path:
         return self.root / "store.id"
+
+    @property
+    def hosts(self) -> Path:
+        """A note for each dyno's host, until nothing is held in its name."""
+        return self.root / "hosts"
 
     @property
     def caches(self) -> Path:
@@ -182,7 +187,7 @@ class Home:
         """Remove all that a backend keeps here but snapshots, and nothing else that may lie in the directory."""
         for path in (
             *(self.repositories, self.slugs, self.builds, self.databases, self.logs, self.dynos, self.outputs),
-            *(self.sources, self.drains, self.addons, self.caches, self.authority, self.stack),
+            *(self.sources, self.drains, self.addons, self.hosts, self.caches, self.authority, self.stack),
             *(self.restoring, self.store, self.state, self.credentials, self.store_id, self.epoch),
             self.root / "secret.key",
             *(self.root / "backend.log", self.root / "postgresql", self.root / "lock"),

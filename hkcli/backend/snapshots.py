@@ -4,8 +4,9 @@ A snapshot is a folder of files, and a document `NAME.json` that is written when
 Restoring copies the files aside (`restoring.partial`, renamed to `restoring` when complete) and moves them into place
 (`conclude`): a backend that is killed in between finishes that at its next start, before it reads anything.
 
-Kept are the store, repositories, slugs, apps' SQLite databases, logs, outputs, uploaded sources and how far drains have
-got. Not kept: build caches, which only save time, and what an add-on has elsewhere, as PostgreSQL databases."""
+Kept are the store, repositories, slugs, apps' SQLite databases, the hosts that may hold locks in them, logs, outputs,
+uploaded sources and how far drains have got. Not kept: build caches, which only save time, and what an add-on has
+elsewhere, as PostgreSQL databases."""
 
 import json
 import os
@@ -30,7 +31,7 @@ from hkcli.backend.store import SCHEMA_VERSION, Addon, App, Store
 
 FORMAT = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-FOLDERS = ("repositories", "slugs", "builds", "databases", "logs", "outputs", "sources", "drains")
+FOLDERS = ("repositories", "slugs", "builds", "databases", "hosts", "logs", "outputs", "sources", "drains")
 FILES = ("epoch", "store.id", "platform.sqlite3")
 PARTIAL = shutil.ignore_patterns("*.partial")
 BUSY_S = 30.0

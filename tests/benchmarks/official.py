@@ -1,7 +1,6 @@
 """The client beside Heroku's own CLI, both as a person would install them, on one backend and one app."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,9 +19,6 @@ NOT_OURS = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack")
 
 
 def measure() -> Iterator[str]:
-    if shutil.which("npm") is None:
-        yield "left out: npm is not installed"
-        return
     theirs = install()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)

@@ -32,7 +32,7 @@ class Process:
     """The main process of a dyno, in a session of its own, and all that came out of it.
 
     `output` is the end of a pipe, or of a pty, that carries stdout and stderr; `input` (a pipe, the same pty, or
-    nothing) leads to stdin. Both are non-blocking and are closed here."""
+    nothing) leads to stdin. Both are non-blocking and are closed here. `on_gone` is called when no process is left."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Process:
         port: int,
         output: int,
         input: int | None,
+        on_gone: Callable[[], None],
     ) -> None:
         self.dyno_id = dyno_id
         self.port = port
@@ -53,6 +54,7 @@ class Process:
         self._folder = folder
         self._output = output
         self._input = input
+        self._on_gone = on_gone
         self._is_terminal = input == output
         self._loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -143,6 +145,7 @@ class Process:
         """SIGKILL until nothing is left; a process that forks meanwhile is found by the next look."""
         for _ in range(KILL_ROUNDS):
             if await self.gone(within_s=0.0):
+                self._on_gone()
                 return
             await self.send_signal(signal.SIGKILL)
             await self.gone(within_s=0.5)

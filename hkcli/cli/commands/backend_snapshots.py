@@ -46,10 +46,10 @@ def backend_snapshot(run: Run, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
-    """Keep all that the backend holds under a name; one of that name is replaced.
+    """Keep all that the backend holds, under a name.
 
-    Kept are apps, releases, config, users, repositories, slugs, SQLite databases and logs; not what an add-on has
-    elsewhere: with a heroku-postgresql database it is refused.
+    A snapshot of the same name is replaced. Kept are apps, releases, config, users, repositories, slugs, SQLite
+    databases and logs; not what an add-on has elsewhere: with a heroku-postgresql database it is refused.
     """
     with run.out.progress(f"Saving snapshot {name}") as step:
         snapshot = carry_out(run, "save", name)
@@ -62,7 +62,7 @@ def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def backend_snapshot_restore(run: Run, name: str, as_json: bool) -> None:
-    """Bring the backend back to a snapshot; what it holds now is gone.
+    """Bring a snapshot back, in place of what is there.
 
     All of it or nothing is restored. A backend that runs goes on at the same address, with your token: dynos of now
     end, those of the snapshot start, faults are cleared.

@@ -34,7 +34,7 @@ def backend_users(run: Run, as_json: bool) -> None:
 @click.argument("email")
 @json_option
 def backend_users_add(run: Run, email: str, as_json: bool) -> None:
-    """Add a user; show the password and token to give them.
+    """Add a user; show their password and token.
 
     They see only their own apps, and those shared with them.
     """

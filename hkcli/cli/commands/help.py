@@ -9,6 +9,7 @@ from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.dispatch import load, unknown_command
 from hkcli.cli.main import COMMANDS, also_known_as, names, resolve
 from hkcli.cli.summaries import SUMMARIES
+from hkcli.cli.topics import HEADLESS, SECTIONS, topic_of
 from hkcli.cli.version import version_text
 
 
@@ -16,16 +17,12 @@ from hkcli.cli.version import version_text
 @click.argument("topic", required=False)
 @json_option
 def help_(run: Run, topic: str | None, as_json: bool) -> None:
-    """Show all commands, those of a topic, or how to use one."""
+    """Show the topics, the commands of one, or how to use one."""
     if as_json:
         run.out.json(describe(topic))
         return
     if topic is None:
-        run.out.line("Usage: heroku COMMAND [--app APP] [options]")
-        run.out.line()
-        list_commands(run, names(aliases=False))
-        run.out.line()
-        run.out.line("heroku help COMMAND tells more, as does heroku COMMAND --help.")
+        overview(run)
         return
     members = of_topic(topic)
     if topic in COMMANDS:
@@ -36,6 +33,21 @@ def help_(run: Run, topic: str | None, as_json: bool) -> None:
     if others:
         run.out.line()
         list_commands(run, others)
+
+
+def overview(run: Run) -> None:
+    """Every topic once, with how many more commands it has."""
+    run.out.line("Usage: heroku COMMAND [--app APP] [options]")
+    listed = names(aliases=False)
+    width = max(len(topic) for topics in SECTIONS.values() for topic in topics)
+    for section, topics in SECTIONS.items():
+        run.out.line(f"\n{section}")
+        for topic in topics:
+            more = sum(topic_of(name) == topic and name != topic for name in listed)
+            summary = SUMMARIES.get(topic) or HEADLESS[topic]
+            run.out.line(f"  {topic:<{width}}  {summary}{f' (+{more})' if more else ''}")
+    run.out.line("\n(+N): so many more commands, as addons:add. See them: heroku help addons")
+    run.out.line("How to use one: heroku help COMMAND. Every one of them: heroku commands")
 
 
 def describe(topic: str | None) -> list[dict[str, Any]]:
@@ -71,7 +83,7 @@ def version(run: Run, as_json: bool) -> None:
 
 
 def of_topic(topic: str) -> list[str]:
-    return [name for name in names(aliases=False) if name.partition(":")[0] == topic]
+    return [name for name in names(aliases=False) if topic_of(name) == topic]
 
 
 def list_commands(run: Run, listed: list[str]) -> None:
