@@ -111,10 +111,10 @@ _heroku() {
     ps:resize) flags="--app --json --remote --help" kind=process-quantity ;;
     ps:kill) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
-    run) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
+    run) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
     run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
-    rake) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
-    console) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" remote=yes ;;
+    rake) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
+    console) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
     dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
     dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
     dj:show) flags="--app --json --remote --help" ;;

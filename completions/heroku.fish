@@ -231,6 +231,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l app -s a -x -a '(__heroku_values app)' -d 'app, or a git remote of it'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l env -s e -x -d 'environment for this dyno'
     complete -c $program -n '__heroku_is remote run rake console' -l exit-code -s x -d 'exit as the command does: always so'
+    complete -c $program -n '__heroku_is remote run rake console' -l no-stdin -d 'leave stdin alone, as in a loop that reads from it'
     complete -c $program -n '__heroku_is remote run rake console' -l no-tty -d 'with or without a terminal there'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l remote -s r -x -a '(__heroku_values remote)' -d 'git remote of the app'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l size -s s -x -d 'size of the dyno'

@@ -16,6 +16,7 @@ from hkcli.api.documents import (
     Plan,
     Release,
 )
+from hkcli.api.errors import NotFound
 from hkcli.api.facility_calls import FacilityCalls
 
 EXPAND_PLAN = {"Accept-Expansion": "addon_service,plan"}
@@ -47,6 +48,13 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def app(self, app: str) -> App:
         """GET /apps/{app}"""
         return cast(App, self.get(f"/apps/{segment(app)}"))
+
+    def pipeline_coupling(self, app: str) -> dict[str, Any] | None:
+        """The pipeline that an app is in, and as what. GET /apps/{app}/pipeline-couplings"""
+        try:
+            return cast(dict[str, Any], self.get(f"/apps/{segment(app)}/pipeline-couplings"))
+        except NotFound:
+            return None
 
     def create_app(self, wishes: Mapping[str, str]) -> App:
         """`wishes`: name, region, stack, team, space, as far as they matter. POST /apps, POST /teams/apps"""
@@ -114,6 +122,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         body = {"addon": addon, "app": app}
         return cast(list[Addon], self.call("POST", "/actions/addons/resolve", json=body, headers=EXPAND_PLAN))
 
+    def all_attachments(self) -> list[Attachment]:
+        """Those of all apps of the user. GET /addon-attachments"""
+        return self.every("/addon-attachments")
+
     def attachments(self, app: str) -> list[Attachment]:
         """GET /apps/{app}/addon-attachments"""
         return self.every(f"/apps/{segment(app)}/addon-attachments")
@@ -146,6 +158,11 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def create_dyno(self, app: str, wishes: Mapping[str, object]) -> Dyno:
         """Run a one-off: command, attach, env, size, type, force_no_tty. POST /apps/{app}/dynos"""
         return cast(Dyno, self.call("POST", f"/apps/{segment(app)}/dynos", json=dict(wishes)))
+
+    def resize_terminal(self, app: str, dyno: str, columns: int, lines: int) -> None:
+        """Of an attached one-off, on a backend of ours alone. PUT /backend/apps/{app}/dynos/{dyno}/terminal"""
+        path = f"/backend/apps/{segment(app)}/dynos/{segment(dyno)}/terminal"
+        self.call("PUT", path, json={"columns": columns, "lines": lines})
 
     def restart_all(self, app: str) -> None:
         """DELETE /apps/{app}/dynos"""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,9 +70,19 @@ class OneOff:
         self.patience = patience
         self._now = now
         self._stop = asyncio.Event()
+        self._process: Process | None = None
 
     def stop(self) -> None:
         self._stop.set()
+
+    def resize(self, columns: int, lines: int) -> bool:
+        """Another size for its terminal, now or from its start; False if it has none."""
+        if self._terminal is None:
+            return False
+        self._terminal = replace(self._terminal, columns=columns, lines=lines)
+        if self._process is not None:
+            self._process.resize(columns, lines)
+        return True
 
     async def run(self) -> int:
         """From start to end; returns the exit status."""
@@ -147,7 +157,7 @@ class OneOff:
         except (SlugError, OSError) as error:
             self._log.cannot_start(error)
             return None
-        self.dyno.pid = process.pid
+        self.dyno.pid, self._process = process.pid, process
         dyno_log.change_state(self.dyno, DynoState.UP, self._log, self._now())
         return process
 

@@ -159,6 +159,11 @@ class Supervisor:
         self._own(dyno.id, self._run_one_off(one_off))
         return dyno
 
+    def resize(self, dyno: Dyno, columns: int, lines: int) -> bool:
+        """Another size for the terminal of an attached one-off; False if it has none."""
+        one_off = self._one_offs.get(dyno.id)
+        return one_off is not None and one_off.resize(columns, lines)
+
     def wait_for(self, dyno: Dyno) -> "asyncio.Future[int]":
         """The exit status of a one-off, once it has ended. Ask before it has."""
         return asyncio.shield(self._tasks[dyno.id])

@@ -144,8 +144,19 @@ def test_a_name_that_means_two_addons_is_refused_with_both(heroku, platform):
 def test_addons_lists_with_attachments_in_a_pipe_as_tabs(heroku, platform):
     platform.on("GET", "/apps/demo/addons", reply=[addon()])
     attached = {"id": "t", "name": "DJ", "addon": {"id": "dj-round-1-id"}, "app": {"name": "demo"}}
-    platform.on("GET", "/apps/demo/addon-attachments", reply=[attached])
+    elsewhere = attached | {"name": "JOBS", "app": {"name": "other"}}
+    platform.on("GET", "/addon-attachments", reply=[attached, elsewhere])
     assert heroku("addons", "-a", "demo").stdout == "dj (dj-round-1) as DJ\tsingle\tfree\tcreated\n"
+
+
+def test_an_addon_of_another_app_that_is_attached_to_this_one_is_listed_too(heroku, platform):
+    foreign = {"id": "a9", "name": "dj-square-2", "app": {"id": "o", "name": "other"}}
+    attached = {"id": "t", "name": "JOBS", "addon": foreign, "app": {"id": "demo-id", "name": "demo"}}
+    for _ in range(2):
+        platform.on("GET", "/apps/demo/addons", reply=[])
+        platform.on("GET", "/addon-attachments", reply=[attached])
+    assert heroku("addons", "-a", "demo").stdout == "dj-square-2 as JOBS\t?\t(billed to other app)\t\n"
+    assert [each["name"] for each in heroku("addons", "-a", "demo", "--json").json] == ["dj-square-2"]
 
 
 def test_addons_of_all_apps_needs_no_app(heroku, platform):
@@ -155,6 +166,7 @@ def test_addons_of_all_apps_needs_no_app(heroku, platform):
 
 def test_no_addons_is_said_on_stderr(heroku, platform):
     platform.on("GET", "/apps/demo/addons", reply=[])
+    platform.on("GET", "/addon-attachments", reply=[])
     result = heroku("addons", "-a", "demo")
     assert (result.exit_code, result.stdout) == (0, "") and "No add-ons for app demo." in result.stderr
 

@@ -124,7 +124,7 @@ def test_pairs_are_aligned_and_empty_values_leave_no_space():
 
 READS = {
     ("apps",): {"/users/~/apps": [app()]},
-    ("addons", "-a", "demo"): {"/apps/demo/addons": [addon()]},
+    ("addons", "--all"): {"/addons": [addon(attachments=[])]},
     ("config", "-a", "demo"): {"/apps/demo/config-vars": {"A": "1"}},
     ("ps", "-a", "demo"): {"/apps/demo/dynos": []},
     ("releases", "-a", "demo"): {"/apps/demo/releases": [release()]},

@@ -31,18 +31,10 @@ def install() -> Path:
         if not program.exists():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            words = [
-                str(NODE),
-                str(NPM),
-                "install",
-                "--prefix",
-                str(partial),
-                "--no-audit",
-                "--no-fund",
-                "--no-package-lock",
-            ]
+            options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
+            words = [str(NODE), str(NPM), "install", "--prefix", str(partial), *options]
             done = subprocess.run(
-                [*words, "--ignore-scripts", "--loglevel=error", f"heroku@{VERSION}"],
+                [*words, f"heroku@{VERSION}"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -2,7 +2,7 @@
 
 import click
 
-from hkcli.api.documents import App
+from hkcli.api.documents import App, Collaborator
 from hkcli.api.errors import ApiError
 from hkcli.cli.browser import show_page
 from hkcli.cli.commands.addons import created_line
@@ -149,14 +149,16 @@ def info(run: Run, name: str | None, shell: bool, as_json: bool) -> None:
     addons, dynos = run.api.addons(run.app), run.api.dynos(run.app)
     others = collaborators(run)
     if as_json:
-        run.out.json({"app": app, "addons": addons, "dynos": dynos, "collaborators": others})
+        document = {"addons": addons, "app": app, "collaborators": others, "dynos": dynos}
+        run.out.json(document | {"pipeline_coupling": run.api.pipeline_coupling(run.app)})
         return
+    emails = sorted(each["user"]["email"] for each in others)
     counts: dict[str, int] = {}
     for dyno in dynos:
         counts[dyno["type"]] = counts.get(dyno["type"], 0) + 1
     facts = {
         "Add-ons": ", ".join(addon["plan"]["name"] for addon in addons),
-        "Collaborators": ", ".join(email for email in others if email != app["owner"]["email"]),
+        "Collaborators": ", ".join(email for email in emails if email != app["owner"]["email"]),
         "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())),
         "Git URL": app["git_url"],
         "Owner": app["owner"]["email"],
@@ -181,10 +183,10 @@ def name_app(run: Run, name: str | None) -> None:
     run.app_flag = run.app_flag or name
 
 
-def collaborators(run: Run) -> list[str]:
-    """Email addresses; none where the platform keeps them to itself, or knows no sharing."""
+def collaborators(run: Run) -> list[Collaborator]:
+    """None where the platform keeps them to itself, or knows no sharing."""
     try:
-        return [each["user"]["email"] for each in run.api.collaborators(run.app)]
+        return run.api.collaborators(run.app)
     except ApiError:
         return []
 

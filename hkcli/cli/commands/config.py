@@ -42,7 +42,8 @@ def config_get(run: Run, keys: tuple[str, ...], shell: bool, as_json: bool) -> N
     """Print the values of config vars, a line each."""
     config_vars = run.api.config_vars(run.app)
     if as_json:
-        run.out.json({key: config_vars.get(key) for key in keys})
+        found = [{"key": key, "value": config_vars.get(key)} for key in keys]
+        run.out.json(found[0] if len(found) == 1 else found)
         return
     for key in keys:
         value = config_vars.get(key, "")
