@@ -29,7 +29,8 @@ from hkcli.backend.home import Home, remove, write_private
 from hkcli.backend.schemas import timestamp
 from hkcli.backend.store import SCHEMA_VERSION, Addon, App, Store
 
-FORMAT = 1
+FORMAT = 2
+"""Of the files; to be raised whenever FOLDERS or FILES change."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FOLDERS = ("repositories", "slugs", "builds", "databases", "hosts", "logs", "outputs", "sources", "drains")
 FILES = ("epoch", "store.id", "platform.sqlite3")
@@ -155,15 +156,24 @@ def restore(home: Home, name: str) -> dict[str, Any]:
 def stage(home: Home, name: str) -> dict[str, Any]:
     """Have a snapshot ready to take the place of what is here, by `conclude`. Raises NotFound, InvalidParams."""
     document = find(home, name)
-    if (document["format"], document["schema"]) != (FORMAT, SCHEMA_VERSION):
+    its, ours = (document["format"], document["schema"]), (FORMAT, SCHEMA_VERSION)
+    if its != ours:
         raise InvalidParams(
-            f"Snapshot {name} was saved by version {document['version']} (schema {document['schema']}); this one, "
-            f"{__version__}, reads schema {SCHEMA_VERSION}. Nothing was changed. "
-            f"Save it anew, or: heroku backend:snapshot:remove {name}"
+            f"Snapshot {name} was saved by version {document['version']} (format %d, schema %d); this one, {__version__}, "
+            f"reads format %d, schema %d. Nothing was changed. Remove it: heroku backend:snapshot:remove {name}"
+            % (*its, *ours)
         )
     partial = home.restoring.with_suffix(".partial")
     remove(partial)
-    source = home.snapshots / document["folder"]
+    try:
+        _copy_aside(home, home.snapshots / document["folder"], partial)
+    except (OSError, shutil.Error) as error:
+        raise InvalidParams(f"Snapshot {name} cannot be restored: {error}. Nothing was changed.") from None
+    partial.replace(home.restoring)
+    return _public(document)
+
+
+def _copy_aside(home: Home, source: Path, partial: Path) -> None:
     partial.mkdir(mode=0o700)
     for part in FOLDERS:
         copy_folder(source / part, partial / part)
@@ -171,8 +181,6 @@ def stage(home: Home, name: str) -> dict[str, Any]:
         shutil.copy2(source / file, partial / file)
     (partial / home.epoch.name).write_text(str(uuid.uuid4()))
     _keep_owner(home, partial / home.store.name)
-    partial.replace(home.restoring)
-    return _public(document)
 
 
 def _keep_owner(home: Home, path: Path) -> None:
