@@ -84,6 +84,7 @@ _heroku() {
     addons:detach) flags="--app --json --remote --help" kind=attachment ;;
     addons:rename) flags="--json --help" kind=addon ;;
     addons:docs) flags="--app --json --remote --show-url --help" kind=service ;;
+    addons:open) flags="--app --json --remote --show-url --help" kind=addon ;;
     addons:wait) flags="--app --json --remote --wait-interval --help" kind=addon ;;
     addons:create) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
     addons:destroy) flags="--app --confirm --force --json --remote --help" kind=addon ;;
@@ -135,6 +136,9 @@ _heroku() {
     backend:faults) flags="--json --help" ;;
     backend:faults:add) flags="--delay --json --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
+    backend:addons) flags="--json --help" ;;
+    backend:addons:add) flags="--json --production --help" ;;
+    backend:addons:remove) flags="--force --json --help" ;;
     backend:users) flags="--json --help" ;;
     backend:users:add) flags="--json --help" ;;
     backend:users:remove) flags="--json --help" ;;
@@ -298,6 +302,7 @@ addons:attach
 addons:detach
 addons:rename
 addons:docs
+addons:open
 addons:wait
 addons:create
 addons:destroy
@@ -349,6 +354,9 @@ backend:reset
 backend:faults
 backend:faults:add
 backend:faults:clear
+backend:addons
+backend:addons:add
+backend:addons:remove
 backend:users
 backend:users:add
 backend:users:remove

@@ -206,6 +206,19 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """DELETE /backend/users/{email}"""
         self.call("DELETE", f"/backend/users/{segment(email)}")
 
+    def partner_services(self) -> list[Any]:
+        """Add-ons that were added by a manifest. GET /backend/addons"""
+        return cast(list[Any], self.get("/backend/addons"))
+
+    def add_partner_service(self, manifest: Mapping[str, object], environment: str) -> dict[str, Any]:
+        """`environment`: whether its test or its production addresses are used. POST /backend/addons"""
+        body = {"manifest": dict(manifest), "environment": environment}
+        return cast(dict[str, Any], self.call("POST", "/backend/addons", json=body))
+
+    def remove_partner_service(self, name: str, *, force: bool) -> dict[str, Any]:
+        """DELETE /backend/addons/{name}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/addons/{segment(name)}", json={"force": force}))
+
     def faults(self) -> list[Any]:
         """GET /backend/faults"""
         return cast(list[Any], self.get("/backend/faults"))

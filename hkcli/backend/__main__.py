@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from hkcli.backend.addons.partner_api import ANSWER_S
 from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.assembly import Settings
 from hkcli.backend.home import ForeignStore, Home, HomeInUse, remove
@@ -30,6 +31,13 @@ def main() -> int:
     parser.add_argument("--stop-grace", type=float, default=30, metavar="SECONDS", help="between SIGTERM and SIGKILL")
     parser.add_argument("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql")
     parser.add_argument(
+        "--partner-timeout",
+        type=float,
+        default=ANSWER_S,
+        metavar="SECONDS",
+        help="for an answer of a third party's add-on service",
+    )
+    parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
     )
     parser.add_argument("--reset", action="store_true", help="remove everything in the data directory, and end")
@@ -43,6 +51,7 @@ def main() -> int:
         stop_grace_s=words.stop_grace,
         rate_limit=words.rate_limit,
         postgres_url=words.postgres,
+        partner_answer_s=words.partner_timeout,
     )
     try:
         reset(settings.home) if words.reset else asyncio.run(serve(settings))

@@ -11,7 +11,8 @@ PlatformError
 ├── ConfirmationRequired 423 repeat it with `confirm`
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
-└── NotImplementedHere  501  Heroku serves this, this backend does not yet
+├── NotImplementedHere  501  Heroku serves this, this backend does not yet
+└── ServiceUnavailable  503  somebody else, who is needed for it, does not answer
 """
 
 from typing import ClassVar
@@ -92,3 +93,7 @@ class RateLimited(PlatformError):
 
 class NotImplementedHere(PlatformError):
     status, id = 501, "not_implemented"
+
+
+class ServiceUnavailable(PlatformError):
+    status, id = 503, "service_unavailable"

@@ -2,13 +2,13 @@
 
 import asyncio
 import uuid
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hkcli.backend.endpoint import json_response
 from hkcli.backend.faults import Faults
+from hkcli.backend.hosts import host_name, is_loopback
 
 MAX_REQUEST_ID_CHARS = 200
 ERROR_IDS = {
@@ -71,19 +71,3 @@ class OnPurpose:
         document = {"id": ERROR_IDS.get(fault.status, "fault"), "message": f"A fault on purpose: {fault.pattern}"}
         headers = {"Retry-After": "1"} if fault.status in (429, 503) else {}
         await json_response(document, fault.status, headers)(scope, receive, send)
-
-
-def host_name(header: str) -> str:
-    """The host of a Host header, without port and brackets."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0].lower()
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

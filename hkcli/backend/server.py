@@ -16,7 +16,7 @@ from typing import Any, cast
 import uvicorn
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, guard
+from hkcli.backend import accounts, builds, hosts
 from hkcli.backend.application import application
 from hkcli.backend.assembly import Assembly, Settings, assemble
 from hkcli.backend.either import EitherServer
@@ -51,7 +51,7 @@ async def serve(settings: Settings) -> None:
         builds.fail_interrupted(store)
         home.sweep(**store.known())
         port = listeners[0].getsockname()[1]
-        host = "localhost" if guard.is_loopback(settings.host) else settings.host
+        host = "localhost" if hosts.is_loopback(settings.host) else settings.host
         api_url = f"http://{host}:{port}"
         assembly = await assemble(settings, store, api_url, life)
         await answer(settings, assembly, listeners, port)

@@ -20,6 +20,7 @@ ARGUMENTS = {
     "addons:detach": "attachment",
     "addons:docs": "service",
     "addons:info": "addon",
+    "addons:open": "addon",
     "addons:plans": "service",
     "addons:remove": "addon",
     "addons:rename": "addon",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.backends import Backend, wait_for
 from tests.conformance.official import OfficialShell
+from tests.partner import ID, Partner
 
 pytestmark = pytest.mark.e2e
 
@@ -276,6 +277,32 @@ def test_pipelines_promote_what_was_deployed(shell: OfficialShell, shared_backen
     assert newest["description"].startswith(f"Promote {deployed} v3")
     shell.heroku("pipelines:destroy", deployed)
     assert "no webhooks" in shell.heroku("webhooks", "-a", deployed).out
+
+
+@pytest.mark.plays("addons:create", "addons:upgrade", "addons:info", "addons:destroy")
+def test_an_addon_of_a_third_party_is_provisioned_by_its_own_service(
+    shell: OfficialShell, shared_backend: Backend, app: str
+) -> None:
+    partner = Partner(shell.home).start()
+    try:
+        manifest = {**partner.manifest, "id": ID}
+        partner.knows(shared_backend.ok("POST", "/backend/addons", {"manifest": manifest})["client_secret"])
+        made = shell.heroku("addons:create", f"{ID}:basic", "-a", app, "--", "--colour", "blue")
+        assert "Echo, echo." in made.out and "as ECHO_CHAMBER_SIZE, ECHO_CHAMBER_URL" in made.out
+        assert partner.asked[0]["body"]["options"] == {"colour": "blue"}
+        name = shared_backend.ok("GET", f"/apps/{app}/addons")[0]["name"]
+        assert "You have large now." in shell.heroku("addons:upgrade", name, f"{ID}:large", "-a", app).out
+        assert "$5/month" in shell.heroku("addons:info", name, "-a", app).out
+        assert "No echo for you" in shell.heroku("addons:create", f"{ID}:refused", "-a", app, status=2).err
+        later = shell.heroku("addons:create", f"{ID}:background", "--wait", "-a", app)
+        assert "ECHO_CHAMBER_2_URL" in later.out
+        shell.heroku("addons:create", f"{ID}:doomed", "--wait", "-a", app, status=2)
+        for addon in shared_backend.ok("GET", f"/apps/{app}/addons"):
+            shell.heroku("addons:destroy", addon["name"], "-a", app, "--confirm", app)
+        partner.wait_for_requests("DELETE", number=3)
+        shared_backend.ok("DELETE", f"/backend/addons/{ID}", {"force": True})
+    finally:
+        partner.stop()
 
 
 @pytest.mark.plays("login", "whoami", "auth:token", "logout")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hkcli.backend import apps, marketplace, providers, schemas
+from hkcli.backend import apps, marketplace, providers, schemas, sso
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.errors import ConfirmationRequired
 from hkcli.backend.names import check_attachment
@@ -12,7 +12,7 @@ from hkcli.backend.store import Attachment
 def document(call: Call, attachment: Attachment) -> schemas.JSON:
     inclusion = call.request.headers.get("accept-inclusion", "")
     included: dict[str, Any] = {}
-    answer = schemas.attachment(attachment)
+    answer = schemas.attachment(attachment, sso.page(call.platform.urls, attachment.addon, call.user))
     if "config_vars" in inclusion:
         included["config_vars"] = attachment.config_vars
     if "addon:plan" in inclusion:

@@ -1,13 +1,16 @@
 """Log drains of an app."""
 
+from sqlalchemy.orm import Session
+
 from hkcli.backend import drains, schemas
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.store import App, LogDrain
 
 
-def document(record: LogDrain, app: App) -> schemas.JSON:
+def document(session: Session, record: LogDrain, app: App) -> schemas.JSON:
+    addon = drains.addon_of(session, record)
     return {
-        "addon": None,
+        "addon": {**schemas.ref(addon), "app": schemas.ref(addon.app)} if addon else None,
         "app": schemas.ref(app),
         **schemas.dates(record),
         "id": record.id,
@@ -18,24 +21,26 @@ def document(record: LogDrain, app: App) -> schemas.JSON:
 
 def every(call: Call) -> Answer:
     app = call.app()
-    return Collection([document(each, app) for each in drains.of_app(call.session, app)], ("id", "created_at"))
+    return Collection(
+        [document(call.session, each, app) for each in drains.of_app(call.session, app)], ("id", "created_at")
+    )
 
 
 def info(call: Call) -> Answer:
     app = call.app()
-    return document(drains.find(call.session, app, call.path("drain")), app)
+    return document(call.session, drains.find(call.session, app, call.path("drain")), app)
 
 
 def create(call: Call) -> Answer:
     app = call.app()
-    return document(drains.add(call.work, app, call.required("url")), app)
+    return document(call.session, drains.add(call.work, app, call.required("url")), app)
 
 
 def delete(call: Call) -> Answer:
     app = call.app()
     record = drains.find(call.session, app, call.path("drain"))
     drains.remove(call.work, app, record)
-    return document(record, app)
+    return document(call.session, record, app)
 
 
 ROUTES = [
