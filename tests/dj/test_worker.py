@@ -280,7 +280,7 @@ def test_2009_gives_up_at_the_26th_run(app_2009: App, start: Start) -> None:
         ("--- !ruby/object:Missing {}\n", "undefined class/module Missing"),
         ("rubbish: [", "Job failed to load"),
         ("--- !!python/object/apply:os.system ['true']\n", "Job failed to load"),
-        ("--- " + "[" * 50_000, "nested deeper"),
+        ("--- " + "[" * 50_000, "nest"),
         ("x" * 2_000_000, "more than the"),
     ],
     ids=["missing class", "no YAML", "Python tag", "nested", "megabytes"],
