@@ -82,6 +82,12 @@ class Partner:
         (self.folder / "let_go").touch()
 
     @property
+    def log(self) -> str:
+        """What came to its drains."""
+        path = self.folder / "log"
+        return path.read_text() if path.exists() else ""
+
+    @property
     def asked(self) -> list[dict[str, Any]]:
         path = self.folder / "requests.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -106,6 +112,11 @@ class Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/sso/login":
             self.log_in(dict(parse_qsl(raw.decode())))
+            return
+        if self.path.startswith("/logs/"):
+            with LOCK, (self.folder / "log").open("ab") as file:
+                file.write(raw)
+            self.answer(204, None)
             return
         body = json.loads(raw)
         if not self.admitted(body):
@@ -194,7 +205,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def made(self, uuid: str) -> dict[str, Any]:
         config = {"ECHO_CHAMBER_URL": f"echo://{uuid}", "ECHO_CHAMBER_SIZE": self.resources()[uuid]}
-        drain = f"https://localhost:{self.server.server_address[1]}/logs/{uuid}"
+        drain = f"http://localhost:{self.server.server_address[1]}/logs/{uuid}"
         return {"id": self.identity(uuid), "config": config, "message": "Echo, echo.", "log_drain_url": drain}
 
     def resources(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hkcli.backend import accounts, apps, partners, ranges
-from hkcli.backend.errors import BadRequest, Forbidden, NotAcceptable, PlatformError, Unauthorized
+from hkcli.backend.errors import BadRequest, Forbidden, InvalidParams, NotAcceptable, PlatformError, Unauthorized
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import App, User
 from hkcli.backend.work import Work, asked_by
@@ -95,6 +95,20 @@ class Call:
         if value not in (0, 1):
             raise BadRequest(f"{key} must be true or false.")
         return bool(value)
+
+    def number(self, key: str) -> int | None:
+        """A whole number of the body, also as text; None when it is absent. Raises BadRequest."""
+        value = self.body.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", str(value)):
+            raise BadRequest(f"{key} must be a number, 0 or more.")
+        return int(str(value))
+
+    def reject(self, key: str, why: str) -> None:
+        """For a property of the published schema that has no meaning here. Raises InvalidParams."""
+        if self.body.get(key) is not None:
+            raise InvalidParams(f"{key} cannot be given here: {why}.")
 
     def required(self, key: str) -> str:
         value = self.text(key)

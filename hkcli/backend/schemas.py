@@ -90,7 +90,7 @@ def account(user: User) -> JSON:
 
 def authorization(record: Authorization, token: str | None = None) -> JSON:
     """The token itself is shown once, when it is made; later only what names it."""
-    left_s = int((record.expires_at - record.created_at).total_seconds()) if record.expires_at else None
+    left_s = round((record.expires_at - record.created_at).total_seconds()) if record.expires_at else None
     return {
         "access_token": {"expires_in": left_s, "id": record.token_id, "token": token or record.token_hint},
         "client": None,
@@ -209,7 +209,7 @@ def build(record: Build, owner: App, urls: Urls) -> JSON:
             "checksum": record.checksum,
             "url": record.source_url or urls.git(owner),
             "version": record.version,
-            "version_description": None,
+            "version_description": record.version_description,
         },
         "stack": owner.stack,
         "status": record.status,

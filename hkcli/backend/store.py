@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class StoreError(Exception):
@@ -124,6 +124,7 @@ class Build(Record):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     status: Mapped[str] = mapped_column(String(12), default="pending")
     version: Mapped[str | None] = mapped_column(String(255), default=None)
+    version_description: Mapped[str | None] = mapped_column(Text, default=None)
     buildpacks: Mapped[list[str]] = mapped_column(default=list)
     """Those that the request named."""
     source_url: Mapped[str | None] = mapped_column(Text, default=None)

@@ -161,6 +161,7 @@ def test_an_addon_comes_changes_and_goes_at_once_when_its_partner_says_so(backen
     upgraded = backend.ok("PATCH", f"/apps/{app['name']}/addons/{addon['name']}", {"plan": "echo-chamber:large"})
     assert (upgraded["plan"]["name"], upgraded["provision_message"]) == ("echo-chamber:large", "You have large now.")
     assert backend.ok("GET", f"/apps/{app['name']}/config-vars")["SOUND_SIZE"] == "large"
+    wait_for(lambda: f"Update {addon['name']} to echo-chamber:large" in partner.log, "the log at the partner's drain")
     no = backend.call("PATCH", f"/apps/{app['name']}/addons/{addon['name']}", {"plan": "echo-chamber:refused"})
     assert (no.status_code, no.json()["message"]) == (422, "It cannot shrink that far.")
     assert backend.ok("GET", f"/addons/{addon['name']}")["plan"]["name"] == "echo-chamber:large"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from hkcli.backend.endpoint import (
     read_body,
     route,
 )
-from hkcli.backend.errors import BadRequest, NotFound, Unauthorized
+from hkcli.backend.errors import BadRequest, InvalidParams, NotFound, Unauthorized
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import User
 
@@ -32,6 +33,7 @@ async def create(request: Request) -> Response:
     body = await read_body(request)
     header = authorization_of(request)
     user_id = await who(platform, header)
+    check_client(body)
     with platform.store.transaction() as session:
         user = session.get_one(User, user_id)
         record, token = accounts.authorize(
@@ -56,6 +58,12 @@ async def who(platform: Platform, header: str) -> str:
         return user.id
     await asyncio.sleep(FAILED_LOGIN_S)
     raise Unauthorized
+
+
+def check_client(body: dict[str, Any]) -> None:
+    """Raises InvalidParams when an OAuth client is named."""
+    if body.get("client") is not None:
+        raise InvalidParams("client cannot be given here: there are no OAuth clients.")
 
 
 def description(value: object) -> str:
@@ -95,6 +103,7 @@ def delete(call: Call) -> Answer:
 
 def update(call: Call) -> Answer:
     record = accounts.authorization(call.session, call.user, call.path("id"))
+    check_client(call.body)
     if description := call.text("description"):
         record.description = description
     call.session.flush()

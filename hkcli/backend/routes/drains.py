@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from hkcli.backend import drains, schemas
+from hkcli.backend import drains, marketplace, schemas
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.store import App, LogDrain
 
@@ -26,6 +26,13 @@ def every(call: Call) -> Answer:
     )
 
 
+def of_addon(call: Call) -> Answer:
+    """The drain that came with an add-on, if one did."""
+    addon = marketplace.one(call.session, call.user, call.path("addon"))
+    own = [each for each in drains.of_app(call.session, addon.app) if drains.addon_of(call.session, each) is addon]
+    return Collection([document(call.session, each, addon.app) for each in own], ("id", "created_at"))
+
+
 def info(call: Call) -> Answer:
     app = call.app()
     return document(call.session, drains.find(call.session, app, call.path("drain")), app)
@@ -44,6 +51,7 @@ def delete(call: Call) -> Answer:
 
 
 ROUTES = [
+    route("GET", "/addons/{addon}/log-drains", of_addon),
     route("GET", "/apps/{app}/log-drains", every),
     route("POST", "/apps/{app}/log-drains", create, status=201),
     route("GET", "/apps/{app}/log-drains/{drain:path}", info),
