@@ -140,7 +140,7 @@ _heroku() {
     backend:addons:add) flags="--json --production --help" ;;
     backend:addons:remove) flags="--force --json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--json --help" ;;
+    backend:users:add) flags="--json --two-factor --unverified --help" ;;
     backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;

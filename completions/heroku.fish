@@ -254,6 +254,8 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:faults:add' -l times -x -d 'so many requests; by default until it is cleared'
     complete -c $program -n '__heroku_is ours backend:addons:add' -l production -d 'use the manifest’s production addresses instead of the test ones'
     complete -c $program -n '__heroku_is ours backend:addons:remove' -l force -s f -d 'also when its service has not been told of all that is gone'
+    complete -c $program -n '__heroku_is ours backend:users:add' -l two-factor -d 'logging in takes a code of an authenticator app'
+    complete -c $program -n '__heroku_is ours backend:users:add' -l unverified -d 'as without a credit card: no add-on that costs something'
     complete -c $program -n '__heroku_is ours api' -l field -s F -x -d 'a key of the body'
     complete -c $program -n '__heroku_is ours api' -l include -s i -d 'show status and headers on stderr'
     complete -c $program -n '__heroku_is ours api' -l input -x -d 'the body, as JSON; - is stdin'

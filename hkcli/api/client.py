@@ -198,9 +198,9 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /backend/users"""
         return cast(list[Any], self.get("/backend/users"))
 
-    def add_backend_user(self, email: str) -> dict[str, Any]:
-        """The account, with its `password` and `token`. POST /backend/users"""
-        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email}))
+    def add_backend_user(self, wishes: Mapping[str, object]) -> dict[str, Any]:
+        """`wishes`: email, two_factor, verified; the account, with its `password` and `token`. POST /backend/users"""
+        return cast(dict[str, Any], self.call("POST", "/backend/users", json=dict(wishes)))
 
     def remove_backend_user(self, email: str) -> None:
         """DELETE /backend/users/{email}"""

@@ -2,12 +2,15 @@
 
 PlatformError
 ├── Unauthorized        401  who are you?
+├── WrongCode           401  the second factor is wrong
 ├── Forbidden           403  not yours
+├── SecondFactorNeeded  403  repeat it with a second factor
 ├── NotFound            404  no such thing; `resource` says of which kind
 ├── NotAcceptable       406  the Accept header asks for another API
 ├── Conflict            409  not now
 ├── RangeNotSatisfiable 416
 ├── InvalidParams       422  the request cannot be carried out as asked
+├── VerificationNeeded  422  the account has no credit card
 ├── ConfirmationRequired 423 repeat it with `confirm`
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
@@ -46,6 +49,18 @@ class Unauthorized(PlatformError):
         super().__init__(message)
 
 
+class WrongCode(PlatformError):
+    status, id = 401, "invalid_two_factor_code"
+
+
+class SecondFactorNeeded(PlatformError):
+    status, id = 403, "two_factor"
+
+    def __init__(self) -> None:
+        message = "A second authentication factor or pre-authorization is required for this request"
+        super().__init__(message, headers={"Heroku-Two-Factor-Required": "true"})
+
+
 class Forbidden(PlatformError):
     status, id = 403, "forbidden"
 
@@ -71,6 +86,17 @@ class RangeNotSatisfiable(PlatformError):
 
 class InvalidParams(PlatformError):
     status, id = 422, "invalid_params"
+
+
+class VerificationNeeded(PlatformError):
+    status, id = 422, "verification_needed"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Please verify your account to install {what} (please enter a credit card). Verify now at "
+            "https://heroku.com/verify",
+            url="https://heroku.com/verify",
+        )
 
 
 class ConfirmationRequired(PlatformError):

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hkcli.backend import apps, formation, names, providers, releases
+from hkcli.backend import accounts, apps, formation, names, providers, releases
 from hkcli.backend.addons.provider import Plan, Service
 from hkcli.backend.errors import ConfirmationRequired, InvalidParams, NotFound
 from hkcli.backend.store import Addon, App, Attachment, LogDrain, PartnerResource, User
@@ -25,6 +25,7 @@ def create(
 ) -> tuple[Addon, str | None]:
     """Provision an add-on and attach it to its app; with it comes the provider's message. Raises InvalidParams."""
     service, plan = providers.plan(wanted)
+    accounts.check_may_pay(work.user, plan)
     if not service.several:
         _refuse_a_second(work.session, app, service)
     attachment = _free_attachment_name(work.session, app, service, attach_as, confirm)
@@ -152,13 +153,14 @@ def detach(work: Work, attachment: Attachment) -> None:
     releases.create(work, app, f"Detach {attachment.name} (@ref:{attachment.addon.name})", runs_command=False)
 
 
-def other_plan(addon: Addon, wanted: str) -> Plan:
-    """The plan of its service, other than the one it has. Raises InvalidParams."""
+def other_plan(user: User, addon: Addon, wanted: str) -> Plan:
+    """The plan of its service, other than the one it has. Raises InvalidParams, VerificationNeeded."""
     service, plan = providers.plan(wanted if ":" in wanted else f"{addon.service}:{wanted}")
     if service.name != addon.service:
         raise InvalidParams(f"{addon.name} is a {addon.service}; it cannot become {plan.name}.")
     if plan.name == addon.plan:
         raise InvalidParams(f"{addon.name} is on the plan {plan.name} already.")
+    accounts.check_may_pay(user, plan)
     return plan
 
 

@@ -83,8 +83,8 @@ def account(user: User) -> JSON:
         "name": user.name,
         "sms_number": None,
         "suspended_at": None,
-        "two_factor_authentication": False,
-        "verified": True,
+        "two_factor_authentication": user.two_factor_secret is not None,
+        "verified": user.verified,
     }
 
 

@@ -76,6 +76,10 @@ class User(Record):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     name: Mapped[str | None] = mapped_column(String(255), default=None)
+    verified: Mapped[bool] = mapped_column(default=True)
+    """Whether they may have what costs something; on Heroku, whether there is a credit card."""
+    two_factor_secret: Mapped[str | None] = mapped_column(String(64), default=None)
+    """Of the authenticator app that a login with the password has to show a code of."""
 
 
 class Authorization(Record):

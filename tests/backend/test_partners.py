@@ -286,6 +286,18 @@ def test_a_browser_is_logged_in_to_the_partners_dashboard(backend: Backend, part
     assert asked["method"] == "post" and asked["params"]["resource_id"] == addon["id"]
 
 
+def test_who_has_no_credit_card_gets_only_what_is_free(backend: Backend) -> None:
+    wish = {"email": "grace@example.com", "verified": False}
+    token = {"Authorization": f"Bearer {backend.ok('POST', '/backend/users', wish)['token']}"}
+    app = backend.ok("POST", "/apps", {}, headers=token)["name"]
+    for path, method, plan in (("", "POST", "echo-chamber:large"), ("/echo-free", "PATCH", "echo-chamber:large")):
+        answer = backend.call(method, f"/apps/{app}/addons{path}", {"plan": plan}, headers=token)
+        assert (answer.status_code, answer.json()["id"]) == (422, "verification_needed")
+        if method == "POST":
+            wish = {"plan": "echo-chamber:basic", "name": "echo-free"}
+            assert backend.ok("POST", f"/apps/{app}/addons", wish, headers=token)["state"] == "provisioned"
+
+
 def test_only_the_operator_adds_addons_and_none_of_the_backends_own_names(backend: Backend) -> None:
     user = backend.ok("POST", "/backend/users", {"email": "ada@example.com"})
     token = {"Authorization": f"Bearer {user['token']}"}

@@ -3,10 +3,12 @@
 import json
 import re
 import subprocess
+import time
 
 import pexpect
 import pytest
 
+from hkcli.backend import totp
 from tests.backends import Backend, wait_for
 from tests.conformance.official import OfficialShell
 from tests.partner import ID, Partner
@@ -83,6 +85,7 @@ def test_a_one_off_is_attached_reads_its_input_and_hands_on_its_status(
 ) -> None:
     assert shell.heroku("run", "cat; echo the end", stdin="hello\n").out.splitlines()[-1] == "the end"
     assert shell.heroku("run", "--exit-code", "--", "sh", "-c", "exit 4", status=4).out == ""
+    shared_backend.wait_for_log(deployed, "Process exited with status 4")
     assert shell.heroku("run", "--exit-code", "--no-tty", "echo $COLOUR", "-e", "COLOUR=blue").out == "blue\n"
     assert "run." in shell.heroku("run:detached", "echo from afar").err
     shared_backend.wait_for_log(deployed, "from afar")
@@ -342,7 +345,8 @@ def test_what_is_not_served_is_told_by_name(shell: OfficialShell, app: str) -> N
 
 @pytest.mark.plays("login", "whoami", "auth:token", "logout")
 def test_a_person_logs_in_with_a_password_and_out_again(shell: OfficialShell, shared_backend: Backend) -> None:
-    made = shared_backend.ok("POST", "/backend/users", {"email": f"{shell.home.parent.name}@example.com"})
+    wish = {"email": f"{shell.home.parent.name}@example.com", "two_factor": True}
+    made = shared_backend.ok("POST", "/backend/users", wish)
     del shell.environment["HEROKU_API_KEY"]
     shell.environment["HEROKU_NETRC_WRITE"] = "true"
     dialogue = pexpect.spawn("heroku", ["login", "-i"], env=shell.environment, cwd=str(shell.folder), timeout=60)  # type: ignore[arg-type]
@@ -350,6 +354,8 @@ def test_a_person_logs_in_with_a_password_and_out_again(shell: OfficialShell, sh
     dialogue.sendline(made["email"])
     dialogue.expect("Password")
     dialogue.sendline(made["password"])
+    dialogue.expect("Two-factor code")
+    dialogue.sendline(totp.code(made["two_factor_secret"], time.time()))
     dialogue.expect(f"Logged in as .*{made['email']}")
     dialogue.expect(pexpect.EOF)
     dialogue.close()

@@ -80,7 +80,7 @@ def update(call: Call) -> Answer | Waiting:
     if name := call.text("name"):
         marketplace.rename(call.work, addon, name)
     if wanted := call.text("plan"):
-        plan = marketplace.other_plan(addon, wanted)
+        plan = marketplace.other_plan(call.user, addon, wanted)
         if providers.manifest(addon.service):
             return ask_for_plan(call, addon, plan)
         marketplace.change_plan(call.work, addon, plan)

@@ -19,7 +19,7 @@ from hkcli.backend.endpoint import (
     read_body,
     route,
 )
-from hkcli.backend.errors import BadRequest, InvalidParams, NotFound, Unauthorized
+from hkcli.backend.errors import BadRequest, InvalidParams, NotFound, Unauthorized, WrongCode
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import User
 
@@ -32,7 +32,7 @@ async def create(request: Request) -> Response:
     platform: Platform = request.app.state.platform
     body = await read_body(request)
     header = authorization_of(request)
-    user_id = await who(platform, header)
+    user_id = await who(platform, header, request.headers.get("heroku-two-factor-code"))
     check_client(body)
     with platform.store.transaction() as session:
         user = session.get_one(User, user_id)
@@ -46,18 +46,23 @@ async def create(request: Request) -> Response:
         return json_response(schemas.authorization(record, token), 201)
 
 
-async def who(platform: Platform, header: str) -> str:
-    """The id of the user with this token, or this password, which takes its time to check. Raises Unauthorized."""
+async def who(platform: Platform, header: str, code: str | None) -> str:
+    """The id of the user with this token, or this password, which takes its time to check, and this second factor if
+    they have one. Raises Unauthorized, SecondFactorNeeded, WrongCode."""
     given = accounts.parse_authorization(header)
     with platform.store.transaction() as session:
         with contextlib.suppress(Unauthorized):
             return accounts.admit(session, header, "POST", "/oauth/authorizations").id
         user = accounts.with_email(session, given.email)
     is_right = await asyncio.to_thread(accounts.is_password, given.password, user.password_hash if user else None)
-    if user is not None and is_right:
-        return user.id
-    await asyncio.sleep(FAILED_LOGIN_S)
-    raise Unauthorized
+    try:
+        if user is None or not is_right:
+            raise Unauthorized
+        accounts.check_second_factor(user, code)
+    except (Unauthorized, WrongCode):
+        await asyncio.sleep(FAILED_LOGIN_S)
+        raise
+    return user.id
 
 
 def check_client(body: dict[str, Any]) -> None:
