@@ -17,15 +17,19 @@ from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
 from hkcli.backend.addons.partner_resources import PartnerResources
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
 from hkcli.backend.authority import Authority
+from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.faults import Faults
+from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
+from hkcli.backend.orphans import Orphans
 from hkcli.backend.platform import Platform
 from hkcli.backend.provisioning import Maker, Provisioning
 from hkcli.backend.rate_limits import RateLimits
@@ -61,20 +65,28 @@ class Settings:
 
 @dataclass(frozen=True)
 class Assembly:
-    """A platform that runs, and what the server in front of it needs."""
+    """A platform that runs."""
 
     platform: Platform
-    tls: ssl.SSLContext
     reconciling: "asyncio.Task[None]"
     """Ends only with the supervisor; its failure is the platform's."""
 
 
-async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncExitStack) -> Assembly:
+@dataclass(frozen=True)
+class Site:
+    """What stays when one state takes another's place: where we are reached, who vouches for us."""
+
+    api_url: str
+    authority: Authority
+    handover: Handover
+
+
+async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Assembly:
     """Make the parts and have them run; `life` ends them. Dynos of an earlier run are gone when this returns."""
     home = settings.home
     logplex = Logplex(home.logs)
     life.callback(logplex.close)
-    authority = Authority(home.authority)
+    authority = site.authority
     bundle = authority.ca_path.with_name("bundle.pem")
     write_private(bundle, trusted(authority.ca_pem))
     tls, trust = authority.ssl_context(), ssl.create_default_context(cafile=str(bundle))
@@ -85,7 +97,8 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
     await rendezvous.start()
     life.push_async_callback(rendezvous.close)
     path = os.environ.get("PATH", os.defpath)
-    engine = LocalEngine(home.dynos, home.engine_id(), path=path, stack_bin=stack.install(home.stack))
+    hosts = Hosts(home.hosts)
+    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
     patience = Patience(stop_s=settings.stop_grace_s)
     supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
     outputs = LiveOutputs()
@@ -103,20 +116,24 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
             part.wake()
 
     works = phases.works = provisioning.works = Works(store, logplex, wake)
-    seal = Seal(home.secret())
-    resources = PartnerResources(store, PartnerAPI(trust, settings.partner_answer_s), seal, api_url, works)
+    seal = Seal(home.seal_key())
+    resources = PartnerResources(
+        store, home.addons, PartnerAPI(trust, settings.partner_answer_s), seal, site.api_url, works
+    )
     partners.load(store)
     release_phase.fail_interrupted(works)
     draining.wake()
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
-    builds = Builds(home, works, repositories, urls := Urls(api_url, home.secret()), outputs, phases)
+    builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
 
     await engine.reap_strays()
     await resume(provisioning, postgres, home)
+    orphans = Orphans(store, hosts, logplex)
+    orphans.start()
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
-    for close in (postgres.stop, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
@@ -135,8 +152,10 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
+        handover=site.handover,
+        browser_logins=BrowserLogins(),
     )
-    return Assembly(platform, tls, reconciling)
+    return Assembly(platform, reconciling)
 
 
 def wanted(store: Store, home: Home) -> list[DynoSpec]:

@@ -2,9 +2,9 @@
 
 PlatformError
 ├── Unauthorized        401  who are you?
-├── WrongCode           401  the second factor is wrong
+├── WrongSecondFactor   401
 ├── Forbidden           403  not yours
-├── SecondFactorNeeded  403  repeat it with a second factor
+├── TwoFactorRequired   403  the password alone does not do
 ├── NotFound            404  no such thing; `resource` says of which kind
 ├── NotAcceptable       406  the Accept header asks for another API
 ├── Conflict            409  not now
@@ -15,6 +15,7 @@ PlatformError
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
 ├── NotImplementedHere  501  Heroku serves this, this backend does not yet
+├── Restarting          503  another state takes the platform's place, or it ends
 └── ServiceUnavailable  503  somebody else, who is needed for it, does not answer
 """
 
@@ -49,20 +50,25 @@ class Unauthorized(PlatformError):
         super().__init__(message)
 
 
-class WrongCode(PlatformError):
-    status, id = 401, "invalid_two_factor_code"
+class Forbidden(PlatformError):
+    status, id = 403, "forbidden"
 
 
-class SecondFactorNeeded(PlatformError):
+class TwoFactorRequired(PlatformError):
     status, id = 403, "two_factor"
 
     def __init__(self) -> None:
-        message = "A second authentication factor or pre-authorization is required for this request"
-        super().__init__(message, headers={"Heroku-Two-Factor-Required": "true"})
+        super().__init__(
+            "A second authentication factor is required for this request: send it as `Heroku-Two-Factor-Code`.",
+            headers={"Heroku-Two-Factor-Required": "true"},
+        )
 
 
-class Forbidden(PlatformError):
-    status, id = 403, "forbidden"
+class WrongSecondFactor(PlatformError):
+    status, id = 401, "invalid_two_factor_code"
+
+    def __init__(self) -> None:
+        super().__init__("The two-factor code is wrong.")
 
 
 class NotFound(PlatformError):
@@ -123,3 +129,10 @@ class NotImplementedHere(PlatformError):
 
 class ServiceUnavailable(PlatformError):
     status, id = 503, "service_unavailable"
+
+
+class Restarting(PlatformError):
+    status, id = 503, "service_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The platform is being restored, or ends. Try again.", headers={"Retry-After": "1"})

@@ -16,7 +16,7 @@ PARTNERS: dict[str, Partner] = {}
 
 
 def every() -> dict[str, Provider]:
-    return {**OWN, **PARTNERS}
+    return OWN | dict(PARTNERS)
 
 
 def provider(service: str) -> Provider:

@@ -52,7 +52,7 @@ def pause_s(attempt: int) -> float:
 
 
 class Provisioning:
-    """`wake` when add-ons may have come or gone. `notes` is a folder with an empty file for each that was made."""
+    """`wake` when add-ons may have come or gone. `notes` is a folder with a file for each that was made."""
 
     def __init__(self, store: Store, notes: Path, maker: Callable[[str], Maker | None]) -> None:
         self._store, self._notes, self._maker = store, notes, maker

@@ -83,7 +83,7 @@ def account(user: User) -> JSON:
         "name": user.name,
         "sms_number": None,
         "suspended_at": None,
-        "two_factor_authentication": user.two_factor_secret is not None,
+        "two_factor_authentication": user.second_factor is not None,
         "verified": user.verified,
     }
 

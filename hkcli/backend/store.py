@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+from hkcli.backend.errors import Restarting
+
 SCHEMA_VERSION = 3
 
 
@@ -78,8 +80,15 @@ class User(Record):
     name: Mapped[str | None] = mapped_column(String(255), default=None)
     verified: Mapped[bool] = mapped_column(default=True)
     """Whether they may have what costs something; on Heroku, whether there is a credit card."""
-    two_factor_secret: Mapped[str | None] = mapped_column(String(64), default=None)
-    """Of the authenticator app that a login with the password has to show a code of."""
+    second_factor: Mapped["SecondFactor | None"] = relationship(cascade="all, delete-orphan")
+
+
+class SecondFactor(Record):
+    """What a user has to give besides the password to log in: a code, always the same one."""
+
+    __tablename__ = "second_factors"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    code_hash: Mapped[str] = mapped_column(String(255))
 
 
 class Authorization(Record):
@@ -326,6 +335,7 @@ class Store:
             self.engine = open_engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"The store {url} cannot be opened: {error}. Try: sqlite:////path/to/file") from error
+        self._is_closed = False
         self.commits = 0
         """How many transactions have ended well; what was read is true as long as this stays the same."""
         event.listen(self.engine, "commit", self._committed)
@@ -344,7 +354,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that is committed at the end of the block, or rolled back when it raises."""
+        """A session that is committed at the end of the block, or rolled back when it raises. Raises Restarting."""
+        if self._is_closed:
+            raise Restarting
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -363,6 +375,8 @@ class Store:
             return {name: set(session.scalars(select(kind.id))) for name, kind in kinds.items()}
 
     def close(self) -> None:
+        """For good: a file of the same name may belong to another state afterwards."""
+        self._is_closed = True
         self.engine.dispose()
 
 

@@ -15,6 +15,7 @@ from hkcli.cli.main import names, resolve
 
 ARGUMENTS = {
     "access:remove": "collaborator",
+    "access:update": "collaborator",
     "addons:add": "plan",
     "addons:attach": "addon",
     "addons:detach": "attachment",
@@ -40,6 +41,7 @@ ARGUMENTS = {
     "features:enable": "feature",
     "features:info": "feature",
     "help": "command",
+    "info": "app",
     "labs:disable": "feature",
     "labs:enable": "feature",
     "labs:info": "feature",

@@ -104,11 +104,13 @@ def running(folder: Path) -> Iterator[tuple[Backend, Partner]]:
     (folder / "partner").mkdir()
     partner = Partner(folder / "partner").start()
     backend = Backend(folder / "home", options=("--stop-grace", "2", "--partner-timeout", "4")).start()
-    added = backend.ok("POST", "/backend/addons", {"manifest": partner.manifest})
-    partner.knows(added["client_secret"])
-    yield backend, partner
-    backend.stop()
-    partner.stop()
+    try:
+        added = backend.ok("POST", "/backend/addons", {"manifest": partner.manifest})
+        partner.knows(added["client_secret"])
+        yield backend, partner
+    finally:
+        backend.stop()
+        partner.stop()
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +256,11 @@ def make_and_unmake_with_interruptions(backend: Backend, partner: Partner) -> No
     assert list(partner.resources) == [first["body"]["uuid"]]
 
     assert backend.call("DELETE", "/backend/addons/echo-chamber").status_code == 422
+
+    backend.ok("POST", "/backend/snapshots", {"name": "before"})
+    later = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber"})["id"]
+    backend.ok("POST", "/backend/snapshots/before/actions/restore")
+    wait_for(lambda: later not in partner.resources, "what a restored platform does not know to be deprovisioned")
 
     partner.stop()
     backend.ok("DELETE", f"/apps/{app}")

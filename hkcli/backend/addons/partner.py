@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hkcli.backend.addons.manifest import Manifest
-from hkcli.backend.addons.provider import Provisioned, Service
+from hkcli.backend.addons.provider import Gone, Provisioned, Service
 from hkcli.backend.errors import InvalidParams
 from hkcli.backend.store import App
 
@@ -25,3 +25,6 @@ class Partner:
 
     def holds(self, plan: str) -> dict[str, int]:
         return {}
+
+    def give_back(self, gone: Gone) -> list[str]:
+        return []

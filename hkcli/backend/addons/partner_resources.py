@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from hkcli.backend import catalog, drains, marketplace, names, providers
@@ -28,6 +29,8 @@ class PartnerResources:
     """The Maker for every third party's add-ons."""
 
     store: Store
+    notes: Path
+    """Provisioning's; ours hold what the partner calls the resource, which a restored store may not know."""
     api: PartnerAPI
     seal: Seal
     platform_url: str
@@ -63,11 +66,9 @@ class PartnerResources:
         return None
 
     async def unmake(self, addon_id: str) -> None:
-        with self.store.transaction() as session:
-            resource = session.get(PartnerResource, addon_id)
-        manifest = providers.manifest(resource.service) if resource else None
-        if resource and manifest:
-            await self.api.deprovision(manifest, resource.provider_id or resource.id)
+        for note in self.notes.glob(f"*.{addon_id}"):
+            if manifest := providers.manifest(note.name.partition(".")[0]):
+                await self.api.deprovision(manifest, note.read_text() or addon_id)
         with self.store.transaction() as session:
             if resource := session.get(PartnerResource, addon_id):
                 session.delete(resource)
@@ -109,6 +110,7 @@ class PartnerResources:
             if resource is None:
                 return
             resource.provider_id = str(answer["id"])
+            (self.notes / f"{resource.service}.{addon_id}").write_text(resource.provider_id)
             resource.message = str(answer["message"]) if answer.get("message") else None
             url = answer.get("log_drain_url")
             if isinstance(url, str) and addon and resource.log_drain_token and not resource.log_drain_id:

@@ -19,7 +19,14 @@ from hkcli.backend.endpoint import (
     read_body,
     route,
 )
-from hkcli.backend.errors import BadRequest, InvalidParams, NotFound, Unauthorized, WrongCode
+from hkcli.backend.errors import (
+    BadRequest,
+    InvalidParams,
+    NotFound,
+    TwoFactorRequired,
+    Unauthorized,
+    WrongSecondFactor,
+)
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import User
 
@@ -47,28 +54,39 @@ async def create(request: Request) -> Response:
 
 
 async def who(platform: Platform, header: str, code: str | None) -> str:
-    """The id of the user with this token, or this password, which takes its time to check, and this second factor if
-    they have one. Raises Unauthorized, SecondFactorNeeded, WrongCode."""
+    """The id of the user with this token, or this password and second factor, which take their time to check.
+
+    Raises Unauthorized, TwoFactorRequired, WrongSecondFactor."""
     given = accounts.parse_authorization(header)
     with platform.store.transaction() as session:
         with contextlib.suppress(Unauthorized):
             return accounts.admit(session, header, "POST", "/oauth/authorizations").id
         user = accounts.with_email(session, given.email)
     is_right = await asyncio.to_thread(accounts.is_password, given.password, user.password_hash if user else None)
-    try:
-        if user is None or not is_right:
-            raise Unauthorized
-        accounts.check_second_factor(user, code)
-    except (Unauthorized, WrongCode):
-        await asyncio.sleep(FAILED_LOGIN_S)
-        raise
-    return user.id
+    if user is not None and is_right:
+        await check_second_factor(platform, user.id, code)
+        return user.id
+    await asyncio.sleep(FAILED_LOGIN_S)
+    raise Unauthorized
 
 
 def check_client(body: dict[str, Any]) -> None:
     """Raises InvalidParams when an OAuth client is named."""
     if body.get("client") is not None:
         raise InvalidParams("client cannot be given here: there are no OAuth clients.")
+
+
+async def check_second_factor(platform: Platform, user_id: str, code: str | None) -> None:
+    """Whether the code is what this user has to give, if anything. Raises TwoFactorRequired, WrongSecondFactor."""
+    with platform.store.transaction() as session:
+        factor = session.get_one(User, user_id).second_factor
+    if factor is None:
+        return
+    if not code:
+        raise TwoFactorRequired
+    if not await asyncio.to_thread(accounts.is_password, code, factor.code_hash):
+        await asyncio.sleep(FAILED_LOGIN_S)
+        raise WrongSecondFactor
 
 
 def description(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from hkcli.backend import accounts, schemas, totp
+from hkcli.backend import accounts, schemas
 from hkcli.backend.endpoint import Answer, Call, route
 from hkcli.backend.errors import InvalidParams
 
@@ -17,18 +17,17 @@ def every(call: Call) -> Answer:
 def create(call: Call) -> Answer:
     """The new account, with its password (one is invented when none is given) and a token, shown once.
 
-    `two_factor`: logging in takes a code of an authenticator app, which is given the secret. `verified`: whether they
-    may have what costs something."""
+    `two_factor_code`: what a login takes besides the password; `verified`: whether they may have what costs money."""
     accounts.check_operator(call.session, call.user)
     password = call.text("password") or secrets.token_urlsafe(12)
     if len(password) < SHORTEST_PASSWORD:
         raise InvalidParams(f"password must have {SHORTEST_PASSWORD} characters or more.")
     user = accounts.create_user(call.session, call.required("email"), password)
     user.verified = call.flag("verified") is not False
-    user.two_factor_secret = totp.new_secret() if call.flag("two_factor") else None
+    if code := call.text("two_factor_code"):
+        accounts.set_second_factor(user, code)
     _, token = accounts.authorize(call.session, user, "Made with the account")
-    shown = {"password": password, "token": token, "two_factor_secret": user.two_factor_secret}
-    return {**schemas.account(user), **shown}
+    return {**schemas.account(user), "password": password, "token": token}
 
 
 def delete(call: Call) -> Answer:
