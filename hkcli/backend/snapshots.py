@@ -159,9 +159,9 @@ def stage(home: Home, name: str) -> dict[str, Any]:
     its, ours = (document["format"], document["schema"]), (FORMAT, SCHEMA_VERSION)
     if its != ours:
         raise InvalidParams(
-            f"Snapshot {name} was saved by version {document['version']} (format %d, schema %d); this one, {__version__}, "
-            f"reads format %d, schema %d. Nothing was changed. Remove it: heroku backend:snapshot:remove {name}"
-            % (*its, *ours)
+            f"Snapshot {name} was saved by version {document['version']} (format {its[0]}, schema {its[1]}); this one, "
+            f"{__version__}, reads format {ours[0]}, schema {ours[1]}. Nothing was changed. "
+            f"Remove it: heroku backend:snapshot:remove {name}"
         )
     partial = home.restoring.with_suffix(".partial")
     remove(partial)
