@@ -27,9 +27,7 @@ def backend_faults(run: Run, as_json: bool) -> None:
         run.out.table(("request", "effect", "times"), rows)
 
 
-@command(
-    "backend:faults:add", epilog="For example: heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2"
-)
+@command("backend:faults:add")
 @click.argument("pattern")
 @click.option("--status", type=click.IntRange(400, 599), help="answer with this status, and do nothing else")
 @click.option("--delay", type=click.FloatRange(0, 600), metavar="SECONDS", help="wait before anything else")

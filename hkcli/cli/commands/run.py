@@ -35,7 +35,7 @@ def attach_options(function: Function) -> Function:
     return dyno_options(function)
 
 
-@app_command("run", epilog="Examples: heroku run bash    heroku run -a example-app -- ls -a", **REMOTE_WORDS)
+@app_command("run", **REMOTE_WORDS)
 @attach_options
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def run(
@@ -57,7 +57,6 @@ def run(
 
 @app_command(
     "rake",
-    epilog="Examples: heroku rake db:migrate    heroku rake -a example-app -T",
     ignore_unknown_options=True,
     **REMOTE_WORDS,
 )
