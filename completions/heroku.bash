@@ -141,10 +141,10 @@ _heroku() {
     backend:snapshot:restore) flags="--json --help" ;;
     backend:snapshot:remove) flags="--json --help" ;;
     backend:faults) flags="--json --help" ;;
-    backend:faults:add) flags="--delay --json --status --times --help" ;;
+    backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--json --help" ;;
+    backend:users:add) flags="--json --two-factor-code --help" ;;
     backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;
@@ -157,7 +157,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -172,11 +172,15 @@ _heroku() {
     --as) kind=other ;;
     -b|--buildpack) kind=other ;;
     -c|--cert) kind=other ;;
+    --chance) kind=other ;;
     --client-id) kind=other ;;
     --client-secret) kind=other ;;
     -c|--command) kind=other ;;
     -c|--confirm) kind=app ;;
     --credential) kind=other ;;
+    --cut-after) kind=other ;;
+    --cut-bytes) kind=other ;;
+    --cut-lines) kind=other ;;
     --delay) kind=other ;;
     -d|--description) kind=other ;;
     -d|--dyno) kind=dyno ;;
@@ -204,6 +208,7 @@ _heroku() {
     --region) kind=region ;;
     -r|--remote) kind=remote ;;
     -s|--scope) kind=other ;;
+    --seed) kind=other ;;
     --shell) kind=other choices="sh fish" ;;
     --since) kind=other ;;
     -s|--size) kind=other ;;
@@ -214,6 +219,7 @@ _heroku() {
     --store) kind=other ;;
     -t|--team) kind=other ;;
     --times) kind=other ;;
+    --two-factor-code) kind=other ;;
     -t|--type) kind=process-type ;;
     --wait-interval) kind=other ;;
     *)

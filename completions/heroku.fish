@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert --client-id --client-secret -c --command -c --confirm --credential --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type -p --ps --queue --rate-limit --region -r --remote -s --scope --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert --chance --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -155,8 +155,8 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'backend:snapshot:restore' -d 'Bring a snapshot back, in place of what is there'
     complete -c $program -n __heroku_is_first -a 'backend:snapshot:remove' -d 'Remove a snapshot'
     complete -c $program -n __heroku_is_first -a 'backend:faults' -d 'List the faults that are on'
-    complete -c $program -n __heroku_is_first -a 'backend:faults:add' -d 'Let requests fail, or be answered late'
-    complete -c $program -n __heroku_is_first -a 'backend:faults:clear' -d 'End every fault'
+    complete -c $program -n __heroku_is_first -a 'backend:faults:add' -d 'Let requests fail, be answered late, or break off'
+    complete -c $program -n __heroku_is_first -a 'backend:faults:clear' -d 'End every fault, or the one with this id'
     complete -c $program -n __heroku_is_first -a 'backend:users' -d 'List the users of the backend'
     complete -c $program -n __heroku_is_first -a 'backend:users:add' -d 'Add a user; show their password and token'
     complete -c $program -n __heroku_is_first -a 'backend:users:remove' -d 'Remove a user; refused while they own apps'
@@ -265,9 +265,15 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:start' -l store -x -d 'SQLAlchemy URL of the store, instead of SQLite'
     complete -c $program -n '__heroku_is ours backend:env' -l shell -x -a 'sh fish' -d 'whose syntax; by default that of $SHELL'
     complete -c $program -n '__heroku_is ours backend:reset' -l confirm -s c -x -a '(__heroku_values app)' -d 'the word reset, instead of being asked for it'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l chance -x -d 'of a request to meet it, 0 to 1'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l cut-after -x -d 'break it off then'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l cut-bytes -x -d 'break it off after N bytes'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l cut-lines -x -d 'break the answer off after N lines of a log'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l delay -x -d 'wait before anything else'
-    complete -c $program -n '__heroku_is ours backend:faults:add' -l status -x -d 'answer with this status, and do nothing else'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l seed -x -d 'with --chance: the same requests as last time'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l status -x -d 'answer with this status (429: as Heroku’s rate limit)'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l times -x -d 'so many requests; by default until it is cleared'
+    complete -c $program -n '__heroku_is ours backend:users:add' -l two-factor-code -x -d 'what a login asks for besides the password'
     complete -c $program -n '__heroku_is ours api' -l field -s F -x -d 'a key of the body'
     complete -c $program -n '__heroku_is ours api' -l include -s i -d 'show status and headers on stderr'
     complete -c $program -n '__heroku_is ours api' -l input -x -d 'the body, as JSON; - is stdin'

@@ -232,9 +232,9 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /backend/users"""
         return cast(list[Any], self.get("/backend/users"))
 
-    def add_backend_user(self, email: str) -> dict[str, Any]:
-        """The account, with its `password` and `token`. POST /backend/users"""
-        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email}))
+    def add_backend_user(self, email: str, code: str | None = None) -> dict[str, Any]:
+        """The account, with its `password` and `token`; `code` is its second factor. POST /backend/users"""
+        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email, "two_factor_code": code}))
 
     def remove_backend_user(self, email: str) -> None:
         """DELETE /backend/users/{email}"""
@@ -251,6 +251,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def clear_faults(self) -> list[Any]:
         """Those that were on. DELETE /backend/faults"""
         return cast(list[Any], self.call("DELETE", "/backend/faults"))
+
+    def clear_fault(self, fault: str) -> dict[str, Any]:
+        """`fault`: its id. DELETE /backend/faults/{fault}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/faults/{segment(fault)}"))
 
     def snapshots(self) -> list[Any]:
         """GET /backend/snapshots"""

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from hkcli.backend import desired, release_phase, stack
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
 from hkcli.backend.authority import Authority
+from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
@@ -135,6 +136,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
         handover=site.handover,
+        browser_logins=BrowserLogins(),
     )
     return Assembly(platform, reconciling)
 

@@ -12,6 +12,7 @@ def client_environment(home: Home, api_url: str, token: str) -> dict[str, str]:
     return {
         "HEROKU_HOST": api_url,
         "HEROKU_API_KEY": token,
+        "HEROKU_LOGIN_HOST": api_url,
         "HEROKU_PARTICLEBOARD_URL": api_url,
         "DISABLE_TELEMETRY": "true",
         "NODE_EXTRA_CA_CERTS": str(home.authority / "ca.pem"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.errors import NotFound
 from hkcli.backend.faults import Faults
@@ -64,3 +65,4 @@ class Platform:
     rate_limits: RateLimits
     faults: Faults
     handover: Handover
+    browser_logins: BrowserLogins

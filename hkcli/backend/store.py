@@ -74,6 +74,15 @@ class User(Record):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     name: Mapped[str | None] = mapped_column(String(255), default=None)
+    second_factor: Mapped["SecondFactor | None"] = relationship(cascade="all, delete-orphan")
+
+
+class SecondFactor(Record):
+    """What a user has to give besides the password to log in: a code, always the same one."""
+
+    __tablename__ = "second_factors"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    code_hash: Mapped[str] = mapped_column(String(255))
 
 
 class Authorization(Record):
