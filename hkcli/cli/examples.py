@@ -132,7 +132,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "backend:snapshot:restore": ("heroku backend:snapshot:restore deployed",),
     "backend:snapshot:remove": ("heroku backend:snapshot:remove deployed",),
     "backend:faults": ("heroku backend:faults",),
-    "backend:faults:add": ("heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2",),
+    "backend:faults:add": (
+        "heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2",
+        "heroku backend:faults:add 'GET /logs/*' --cut-lines 20",
+    ),
     "backend:faults:clear": ("heroku backend:faults:clear",),
     "backend:users": ("heroku backend:users",),
     "backend:users:add": ("heroku backend:users:add bob@example.com",),

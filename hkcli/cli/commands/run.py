@@ -49,7 +49,8 @@ def run(
 ) -> None:
     """Run a command in a one-off dyno, on this terminal.
 
-    Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own.
+    Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own. On a
+    backend of yours the terminal there follows the size of yours; Heroku has no way to tell a change.
     """
     require(words, "heroku run bash")
     attach(run, words, parse_env(env), options_of(dyno_type, size), tty=tty, reads=not no_stdin)
