@@ -21,7 +21,7 @@ def authorizations(run: Run, as_json: bool) -> None:
     run.out.table(["Description", "ID", "Scope"], rows)
 
 
-@command("authorizations:create", epilog="Example: heroku authorizations:create -d 'from CI' --short")
+@command("authorizations:create")
 @click.option("-d", "--description", metavar="TEXT", help="what it is for")
 @click.option("-e", "--expires-in", type=click.IntRange(1), metavar="SECONDS", help="how long it is valid")
 @click.option("-s", "--scope", metavar="SCOPES", help="what it may do, as in read,write-protected")

@@ -50,11 +50,7 @@ def backend_faults(run: Run, as_json: bool) -> None:
         run.out.table(("id", "request", "effect", "times left", "met"), rows)
 
 
-@command(
-    "backend:faults:add",
-    epilog="For example: heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2"
-    "   A tail that breaks off: heroku backend:faults:add 'GET /logs/*' --cut-lines 20",
-)
+@command("backend:faults:add")
 @click.argument("pattern")
 @click.option("--status", type=click.IntRange(400, 599), help="answer with this status (429: as Heroku's rate limit)")
 @click.option("--delay", type=click.FloatRange(0, 600), metavar="SECONDS", help="wait before anything else")

@@ -34,7 +34,7 @@ def shortened(public_key: str) -> str:
     return " ".join([kind, f"{data[:10]}...{data[-10:]}", *comment]).strip()
 
 
-@command("keys:add", epilog="Example: heroku keys:add ~/.ssh/id_ed25519.pub")
+@command("keys:add")
 @click.argument("file", required=False)
 @click.option("-y", "--yes", is_flag=True, help="don't ask")
 @json_option

@@ -128,7 +128,7 @@ def releases_retry(run: Run, as_json: bool) -> None:
     """Run the release command of the latest release again."""
     release = latest(run)
     slug = release["slug"]
-    if slug is None or not any(each["type"] == "release" for each in run.api.formation(run.app)):
+    if slug is None or "release" not in run.api.process_types_of_slug(run.app, slug["id"]):
         raise HerokuError(
             f"{run.app} has no release command.", next=("Name one in the Procfile, as in: release: rake db:migrate",)
         )
