@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,10 @@ from hkcli.dj.era import Era, era_of
 
 LAST_ERROR_MAX_CHARS = 65_000
 WRITTEN_COLUMNS = ("priority", "attempts", "handler", "run_at", "queue", "created_at", "updated_at")
+DIED = "The worker died while it ran the job"
+HELD_SQL = sa.text("SELECT id, attempts, last_error FROM delayed_jobs WHERE locked_by = :worker AND failed_at IS NULL")
+FREE_SQL = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL, last_error = :error"
+HELD_BY_SQL = " WHERE id = :id AND locked_by = :worker AND failed_at IS NULL"
 ANY_JOB = Limits()
 FLUSH_EVERY_S = 0.02
 DELETE_SQL = sa.text("DELETE FROM delayed_jobs WHERE id = :id")
@@ -91,8 +95,8 @@ class Queue:
         # Each statement that stands alone is its own transaction there, in one trip to the server in place of three.
         self._alone = engine.execution_options(isolation_level="AUTOCOMMIT") if self._is_postgresql else engine
         self._flushed_at = float("-inf")
-        self._insert = sa.text(self._insert_sql()).bindparams(*times("run_at", "now"))
-        self._insert_one = sa.text(self._insert_sql() + " RETURNING id").bindparams(*times("run_at", "now"))
+        self._insert = self._insert_statement("")
+        self._insert_one = self._insert_statement(" RETURNING id")
 
     def enqueue(self, job: NewJob, now: datetime) -> int:
         """Write one row; returns its id."""
@@ -166,6 +170,25 @@ class Queue:
             "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL WHERE locked_by = :worker", worker=worker
         )
 
+    def free(self, worker: str, now: datetime) -> int:
+        """Unlock the jobs of a worker that died in the middle of them; returns how many.
+
+        A job of which two workers in a row have died counts as failed, lest it be first in line for ever.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(HELD_SQL, {"worker": worker}).all()
+        for row in rows:
+            before, again = row.last_error or "", (row.last_error or "").startswith(DIED)
+            attempts = row.attempts or 0
+            self._write(
+                FREE_SQL + (", attempts = :attempts, run_at = :run_at" if again else "") + HELD_BY_SQL,
+                id=row.id,
+                worker=worker,
+                error=self._error_text("\n".join([f"{DIED}: {worker}", *before.splitlines()[again:]])),
+                **({"attempts": attempts + 1, "run_at": now + self._delay(attempts)} if again else {}),
+            )
+        return len(rows)
+
     def clear(self) -> int:
         """Delete every row, running and failed ones too."""
         return self._write("DELETE FROM delayed_jobs")
@@ -220,9 +243,11 @@ class Queue:
         with self._transaction() as connection:
             return connection.execute(sa.text(sql).bindparams(*binds), values).rowcount
 
-    def _insert_sql(self) -> str:
-        values = ", ".join(f":{'now' if name.endswith('_at') and name != 'run_at' else name}" for name in self._columns)
-        return f"INSERT INTO delayed_jobs ({', '.join(self._columns)}) VALUES ({values})"
+    def _insert_statement(self, returning: str) -> sa.TextClause:
+        names = ["now" if name in ("created_at", "updated_at") else name for name in self._columns]
+        values = ", ".join(f":{name}" for name in names)
+        sql = f"INSERT INTO delayed_jobs ({', '.join(self._columns)}) VALUES ({values}){returning}"
+        return sa.text(sql).bindparams(*times(*({"run_at", "now"} & {*names})))
 
     def _row(self, job: NewJob, now: datetime) -> dict[str, object]:
         if job.queue is not None and not self.has_queues:
@@ -232,6 +257,9 @@ class Queue:
             )
         row = {"priority": job.priority, "attempts": 0, "handler": job.handler, "run_at": job.run_at or now, "now": now}
         return row | ({"queue": job.queue} if self.has_queues else {})
+
+    def _delay(self, prior_attempts: int) -> timedelta:
+        return timedelta(seconds=self.era.retry_delay_s(prior_attempts))
 
     def _error_text(self, error: str) -> str:
         """As much of it as the column holds, without what PostgreSQL cannot store."""

@@ -4,7 +4,6 @@ Which of the two it follows is in the queue's Era; where it follows neither is l
 """
 
 import os
-import re
 import socket
 import sys
 import time
@@ -21,12 +20,11 @@ from hkcli.dj.app_jobs import JobClasses
 from hkcli.dj.handlers import DeserializationError, Payload, load_job, tagged_name
 from hkcli.dj.interruption import Interrupted, Interruption, WorkerTimeout
 from hkcli.dj.queue import Job, Queue
-from hkcli.dj.settings import Settings
+from hkcli.dj.settings import WORKER_NAME, Settings
 
 BATCH = 100
 MAX_DATABASE_ERRORS = 10
 DEAD_LOCKS_EVERY_S = 30
-WORKER_NAME = re.compile(r"(?:.* )?host:(?P<host>\S+) pid:(?P<pid>\d+)\Z")
 
 
 class FatalBackendError(Exception):
@@ -268,14 +266,18 @@ class Worker:
 
     def _insist(self, write: Callable[[], object]) -> None:
         """An outcome must reach its row, or the job would be done again: try through a restart of the database."""
+        said = ""
         for tries_left in reversed(range(MAX_DATABASE_ERRORS)):
             try:
                 write()
                 return
             except sa.exc.SQLAlchemyError as error:
+                message = database_message(error)
                 if not tries_left:
-                    raise FatalBackendError(database_message(error)) from error
-                self.say("reserve_error", error=database_message(error))
+                    raise FatalBackendError(message) from error
+                if message != said:
+                    self.say("save_error", error=message)
+                    said = message
                 time.sleep(min(self.settings.sleep_delay_s, 1))
 
     def _clear_own_locks(self) -> None:
@@ -291,7 +293,7 @@ class Worker:
         self._dead_looked_at = time.monotonic()
         try:
             for other in self.queue.lockers():
-                if is_dead(other, self.name) and (count := self.queue.clear_locks(other)):
+                if is_dead(other, self.name) and (count := self.queue.free(other, self._clock())):
                     self.say("freed", count=count, dead=other)
         except sa.exc.SQLAlchemyError:
             return  # reserving, which comes next, says what is wrong

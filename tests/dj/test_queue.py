@@ -188,6 +188,19 @@ def test_locks_of_one_worker_are_cleared_and_no_others(queue: Queue) -> None:
     assert queue.reserve("host:c pid:3", NOW) == theirs
 
 
+def test_a_job_that_two_workers_in_a_row_died_of_counts_as_failed(queue: Queue) -> None:
+    job_id, other = put(queue, run_at=NOW - timedelta(hours=1)), put(queue)
+    for attempts, due in ((0, job_id), (1, other)):
+        assert (job := queue.reserve(ME, NOW)) and job.id == job_id
+        assert queue.free(OTHER, NOW) == 0 and queue.free(ME, NOW) == 1
+        found = row(queue, job_id)
+        assert (found["attempts"], found["locked_by"], found["locked_at"]) == (attempts, None, None)
+        assert found["last_error"] == f"The worker died while it ran the job: {ME}"
+        first = queue.reserve(OTHER, NOW)
+        assert first and first.id == due, "others come before what kills its workers"
+        queue.release(first)
+
+
 def test_counts_tell_every_state_once(queue: Queue) -> None:
     for _ in range(4):
         put(queue)
