@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: quickstart setup test check e2e bench completions clean
+.PHONY: quickstart setup test check e2e bench docs clean
 
 quickstart: $(VENV)/.installed   ## Watch the Delayed Job quick start happen, for real
 	@$(BIN)/heroku quickstart
@@ -37,8 +37,9 @@ e2e: setup                       ## Run the end-to-end tests only
 bench: setup                     ## Measure, against a peer or a floor in the same run
 	@$(BIN)/python -m tests.benchmarks
 
-completions: setup               ## Write completions/ anew from the command table
+docs completions: setup          ## Write what is made from the command table anew: completions, help, man/
 	@$(BIN)/python -m hkcli.cli.completion completions
+	@$(BIN)/python -m hkcli.cli.reference .
 
 clean:                           ## Remove what make made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

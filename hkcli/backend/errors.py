@@ -2,16 +2,21 @@
 
 PlatformError
 ├── Unauthorized        401  who are you?
+├── WrongSecondFactor   401
 ├── Forbidden           403  not yours
+├── TwoFactorRequired   403  the password alone does not do
 ├── NotFound            404  no such thing; `resource` says of which kind
 ├── NotAcceptable       406  the Accept header asks for another API
 ├── Conflict            409  not now
 ├── RangeNotSatisfiable 416
 ├── InvalidParams       422  the request cannot be carried out as asked
+├── VerificationNeeded  422  the account has no credit card
 ├── ConfirmationRequired 423 repeat it with `confirm`
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
-└── NotImplementedHere  501  Heroku serves this, this backend does not yet
+├── NotImplementedHere  501  Heroku serves this, this backend does not yet
+├── Restarting          503  another state takes the platform's place, or it ends
+└── ServiceUnavailable  503  somebody else, who is needed for it, does not answer
 """
 
 from typing import ClassVar
@@ -49,6 +54,23 @@ class Forbidden(PlatformError):
     status, id = 403, "forbidden"
 
 
+class TwoFactorRequired(PlatformError):
+    status, id = 403, "two_factor"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A second authentication factor is required for this request: send it as `Heroku-Two-Factor-Code`.",
+            headers={"Heroku-Two-Factor-Required": "true"},
+        )
+
+
+class WrongSecondFactor(PlatformError):
+    status, id = 401, "invalid_two_factor_code"
+
+    def __init__(self) -> None:
+        super().__init__("The two-factor code is wrong.")
+
+
 class NotFound(PlatformError):
     status, id = 404, "not_found"
 
@@ -72,6 +94,17 @@ class InvalidParams(PlatformError):
     status, id = 422, "invalid_params"
 
 
+class VerificationNeeded(PlatformError):
+    status, id = 422, "verification_needed"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Please verify your account to install {what} (please enter a credit card). Verify now at "
+            "https://heroku.com/verify",
+            url="https://heroku.com/verify",
+        )
+
+
 class ConfirmationRequired(PlatformError):
     status, id = 423, "confirmation_required"
 
@@ -92,3 +125,14 @@ class RateLimited(PlatformError):
 
 class NotImplementedHere(PlatformError):
     status, id = 501, "not_implemented"
+
+
+class ServiceUnavailable(PlatformError):
+    status, id = 503, "service_unavailable"
+
+
+class Restarting(PlatformError):
+    status, id = 503, "service_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The platform is being restored, or ends. Try again.", headers={"Retry-After": "1"})

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import random
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from hkcli.backend.plan import (
     Start,
     Stop,
     crashes_after,
+    cycle_at,
     key_of,
     next_start,
     plan,
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 """After the desired state could not be read."""
 PORT_POLL_S = 0.1
+HASTY_S = 0.3
 
 
 @dataclass(eq=False)
@@ -47,12 +50,13 @@ class Slot:
     phase: Phase = Phase.RUNNING
     crashes: int = 0
     start_at: datetime | None = None
+    cycle_at: datetime | None = None
     restart: bool = False
     restart_after_stop: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def seen(self) -> Actual:
-        return Actual(self.dyno.spec, self.phase, self.start_at, self.restart)
+        return Actual(self.dyno.spec, self.phase, self.start_at, self.restart, self.cycle_at)
 
 
 class Supervisor:
@@ -80,6 +84,7 @@ class Supervisor:
         self._news = asyncio.Event()
         self._reaped = asyncio.Event()
         self._closing = False
+        self._shutdown_s = patience.stop_s + 2 * LEFTOVER_GRACE_S
 
     async def run(self) -> None:
         """Until `shutdown`. What an earlier backend left running is ended before anything is started."""
@@ -157,9 +162,21 @@ class Supervisor:
         self._own(dyno.id, self._run_one_off(one_off))
         return dyno
 
+    def resize(self, dyno: Dyno, columns: int, lines: int) -> bool:
+        """Another size for the terminal of an attached one-off; False if it has none."""
+        one_off = self._one_offs.get(dyno.id)
+        return one_off is not None and one_off.resize(columns, lines)
+
     def wait_for(self, dyno: Dyno) -> "asyncio.Future[int]":
         """The exit status of a one-off, once it has ended. Ask before it has."""
         return asyncio.shield(self._tasks[dyno.id])
+
+    def hasten(self, stop_s: float) -> None:
+        """Nothing is given longer than this between SIGTERM and SIGKILL any more; `shutdown` takes little longer."""
+        self._shutdown_s = stop_s + HASTY_S
+        self._patience = replace(self._patience, stop_s=min(stop_s, self._patience.stop_s))
+        for one_off in self._one_offs.values():
+            one_off.patience = self._patience
 
     async def shutdown(self) -> None:
         """Stop every dyno as users see it done; returns when no process is left, at the latest after the graces."""
@@ -174,7 +191,7 @@ class Supervisor:
             one_off.stop()
         tasks = list(self._tasks.values())
         if tasks:
-            await asyncio.wait(tasks, timeout=self._patience.stop_s + 2 * LEFTOVER_GRACE_S)
+            await asyncio.wait(tasks, timeout=self._shutdown_s)
         for task in tasks:
             await finish(task, within_s=0)
 
@@ -183,8 +200,8 @@ class Supervisor:
             match action:
                 case Start(spec, fresh):
                     self._start(spec, fresh)
-                case Stop(key, restart):
-                    self._stop(self._slots[key], restart)
+                case Stop(key, restart, cycling):
+                    self._stop(self._slots[key], restart, dyno_log.CYCLING if cycling else dyno_log.RESTARTING)
                 case Drop(key):
                     self._drop(self._slots[key])
 
@@ -197,12 +214,13 @@ class Supervisor:
         if before:
             change_state(before.dyno, DynoState.STARTING, self._log(before), self._now())
         slot = Slot(self._new_dyno(spec), crashes=before.crashes if before and not fresh else 0)
+        slot.cycle_at = cycle_at(self._now(), random.random())
         self._slots[key_of(spec)] = slot
         self._own(slot.dyno.id, self._live(slot))
 
-    def _stop(self, slot: Slot, restart: bool) -> None:
+    def _stop(self, slot: Slot, restart: bool, why: str = dyno_log.RESTARTING) -> None:
         if restart:
-            self._log(slot).event(dyno_log.RESTARTING)
+            self._log(slot).event(why)
         change_state(slot.dyno, DynoState.STARTING if restart else DynoState.DOWN, self._log(slot), self._now())
         slot.phase, slot.restart, slot.restart_after_stop = Phase.STOPPING, False, restart
         slot.stop.set()

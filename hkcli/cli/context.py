@@ -81,7 +81,10 @@ class Run:
             except EOFError:
                 given = ""
         if given is None:
-            raise NotConfirmed("This needs a confirmation. Nothing was changed.", next=(f"Add: --confirm {app}",))
+            what = f"{consequence} " if self.out.is_quiet else ""
+            raise NotConfirmed(
+                f"{what}This needs a confirmation. Nothing was changed.", next=(f"Add: --confirm {app}",)
+            )
         if given != app:
             raise NotConfirmed(f"{given!r} is not {app!r}. Nothing was changed.")
 
@@ -144,7 +147,7 @@ class Run:
             token,
             adapter=self._adapter,
             warn=self.out.warn,
-            trace=self.out.talk if debug in ("1", "true", "curl") else None,
+            trace=self.out.err if debug in ("1", "true", "curl") else None,
             as_curl=debug == "curl",
             is_hasty=self.is_hasty,
         )
@@ -176,17 +179,29 @@ def machines_of(host: Host) -> tuple[str, ...]:
 Function = Callable[..., None]
 
 
-def command(name: str, *, epilog: str | None = None, **settings: Any) -> Callable[[Function], click.Command]:
+class ExampledCommand(click.Command):
+    """Its help ends with the examples of `hkcli/cli/examples.py`, on lines that can be copied."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from hkcli.cli.examples import EXAMPLES
+
+        if lines := EXAMPLES.get(self.name or ""):
+            with formatter.section("Examples"):
+                for line in lines:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+def command(name: str, **settings: Any) -> Callable[[Function], click.Command]:
     """A command whose function is called with the `Run` first. `settings` are click's context settings."""
 
     def decorate(function: Function) -> click.Command:
-        make = click.command(name=name, context_settings={**SETTINGS, **settings}, epilog=epilog)
+        make = click.command(name=name, cls=ExampledCommand, context_settings={**SETTINGS, **settings})
         return make(click.pass_obj(function))
 
     return decorate
 
 
-def app_command(name: str, *, epilog: str | None = None, **settings: Any) -> Callable[[Function], click.Command]:
+def app_command(name: str, **settings: Any) -> Callable[[Function], click.Command]:
     """A command about one app: --app and --remote are added."""
 
     def decorate(function: Function) -> click.Command:
@@ -202,7 +217,7 @@ def app_command(name: str, *, epilog: str | None = None, **settings: Any) -> Cal
             is_eager=True,
             help="app, or a git remote of it",
         )
-        return command(name, epilog=epilog, **settings)(app(remote(function)))
+        return command(name, **settings)(app(remote(function)))
 
     return decorate
 
@@ -219,7 +234,7 @@ def take_remote(context: click.Context, parameter: click.Parameter, value: str |
 
 
 def take_json(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
-    context.obj.as_json = value
+    context.obj.as_json = context.obj.out.is_for_program = value
     return value
 
 

@@ -6,9 +6,7 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
-import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +16,7 @@ from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.environment import Place, environment
 from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.members import DYNO_MARK, ENGINE_MARK, end_engine
-from hkcli.backend.engines.process import Process
+from hkcli.backend.engines.process import Process, set_size
 from hkcli.backend.engines.unpack import unpack
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -168,7 +166,7 @@ def spawn_on_pty(
 ) -> Process:
     ours, theirs = os.openpty()
     try:
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", terminal.lines, terminal.columns, 0, 0))
+        set_size(theirs, terminal.columns, terminal.lines)
         popen = spawn(TAKE_TERMINAL + STARTUP + command, [os.ttyname(theirs)], env, copy, theirs, theirs)
     except BaseException:
         close_all(ours)

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import termios
 import threading
@@ -104,6 +106,11 @@ class Process:
     async def wait(self) -> int:
         """Exit status of the main process as a shell shows it: 128 + N after signal N."""
         return await asyncio.shield(self._exit)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal, if there is one, another size; who has it in the foreground gets SIGWINCH."""
+        if self._is_terminal and self._output >= 0:
+            set_size(self._output, columns, lines)
 
     @property
     def has_exited(self) -> bool:
@@ -216,6 +223,10 @@ class Process:
 
     async def _members(self) -> list[psutil.Process]:
         return await asyncio.to_thread(members, self._marks, session=self.pid)
+
+
+def set_size(terminal: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 def resolve(future: "asyncio.Future[None]") -> None:

@@ -1,15 +1,18 @@
 """Dynos: listed, restarted, stopped; one-offs run."""
 
 import random
+from typing import TypeGuard
 
 from hkcli.backend import catalog, desired, names, releases, schemas
 from hkcli.backend.dynos import Dyno, DynoSpec
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.engines.local import Terminal
 from hkcli.backend.errors import BadRequest, InvalidParams, NotFound
+from hkcli.backend.one_offs import TIME_TO_LIVE_S
 from hkcli.backend.store import App
 
 MAX_COMMAND_CHARS = 100_000
+MAX_SIZE = 9_999
 
 
 def every(call: Call) -> Answer:
@@ -44,9 +47,14 @@ def run(call: Call) -> Answer:
         environment=environment(call),
         size=catalog.size(call.text("size") or "Basic").name,
     )
-    attach = call.body.get("attach") is True
-    terminal = None if not attach or call.body.get("force_no_tty") else terminal_of(spec)
-    dyno = call.platform.supervisor.run_one_off(spec, attach=attach, terminal=terminal, user=call.user.email)
+    attach, without_terminal = call.flag("attach") or False, call.flag("force_no_tty") or False
+    dyno = call.platform.supervisor.run_one_off(
+        spec,
+        attach=attach,
+        terminal=terminal_of(spec) if attach and not without_terminal else None,
+        user=call.user.email,
+        time_to_live_s=min(call.number("time_to_live") or TIME_TO_LIVE_S, TIME_TO_LIVE_S),
+    )
     return schemas.dyno(dyno)
 
 
@@ -60,7 +68,10 @@ def unused_name(call: Call, app: App) -> str:
 
 def environment(call: Call) -> dict[str, str]:
     """What the client adds to the config vars; clients send numbers as well as texts. Raises InvalidParams."""
-    given = {name: str(value) for name, value in call.mapping("env").items() if value is not None}
+    given = {name: value for name, value in call.mapping("env").items() if value is not None}
+    if odd := [name for name, value in given.items() if not isinstance(value, str | int | float)]:
+        raise BadRequest(f"env must be an object of strings; {odd[0]} is none.")
+    given = {name: str(value) for name, value in given.items()}
     for name, value in given.items():
         names.check_variable(name, value)
     return given
@@ -69,9 +80,24 @@ def environment(call: Call) -> dict[str, str]:
 def terminal_of(spec: DynoSpec) -> Terminal:
     def number(name: str, otherwise: int) -> int:
         word = spec.env.get(name, "")
-        return int(word) if word.isascii() and word.isdigit() and 0 < int(word) < 10_000 else otherwise
+        return int(word) if word.isascii() and word.isdigit() and is_size(int(word)) else otherwise
 
     return Terminal(columns=number("COLUMNS", 80), lines=number("LINES", 24), term=spec.env.get("TERM", "xterm"))
+
+
+def resize(call: Call) -> Answer:
+    """Not part of Heroku's API, where the size of a terminal is what it was at the start."""
+    dyno = found(call, call.app())
+    columns, lines = (call.body.get(key) for key in ("columns", "lines"))
+    if not (is_size(columns) and is_size(lines)):
+        raise BadRequest(f"columns and lines must be numbers from 1 to {MAX_SIZE}.")
+    if not call.platform.supervisor.resize(dyno, columns, lines):
+        raise InvalidParams(f"{dyno.spec.name} has no terminal.")
+    return {}
+
+
+def is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_SIZE
 
 
 def restart_all(call: Call) -> Answer:
@@ -123,6 +149,7 @@ ROUTES = [
     route("GET", "/apps/{app}/dynos/{dyno}", info),
     route("DELETE", "/apps/{app}/dynos/{dyno}", restart_one, status=202),
     route("POST", "/apps/{app}/dynos/{dyno}/actions/stop", stop_one, status=202),
+    route("PUT", "/backend/apps/{app}/dynos/{dyno}/terminal", resize, status=202),
     route("DELETE", "/apps/{app}/formations/{type}", restart_type, status=202),
     route("POST", "/apps/{app}/formations/{type}/actions/stop", stop_type, status=202),
 ]

@@ -1,5 +1,7 @@
 """Add-ons: what is there, what can be had, adding, changing and removing."""
 
+from typing import Any
+
 import click
 
 from hkcli.api.documents import Addon, Attachment
@@ -21,11 +23,13 @@ def addons(run: Run, everywhere: bool, as_json: bool) -> None:
     if everywhere:
         run.needs_app = False
     found = run.api.all_addons() if everywhere else run.api.addons(run.app)
-    found = sorted(found, key=lambda addon: (addon["app"]["name"], addon["name"]))
+    attached = [] if everywhere else run.api.all_attachments()
+    found = sorted(with_attachments(found, attached), key=lambda addon: (addon["app"]["name"], addon["name"]))
+    foreign = [] if everywhere else foreign_addons(found, attached, run.app)
     if as_json:
-        run.out.json(found)
+        run.out.json([*found, *foreign])
         return
-    if not found:
+    if not found and not foreign:
         where = "You have no add-ons." if everywhere else f"No add-ons for app {run.app}."
         run.out.talk(f"{where} See what can be had: heroku addons:services")
         return
@@ -33,8 +37,35 @@ def addons(run: Run, everywhere: bool, as_json: bool) -> None:
         columns = ["Owning App", "Add-on", "Plan", "Price", "State"]
         run.out.table(columns, [[addon["app"]["name"], *row(addon, ())] for addon in found])
     else:
-        attached = run.api.attachments(run.app)
-        run.out.table(["Add-on", "Plan", "Price", "State"], [row(addon, names_of(addon, attached)) for addon in found])
+        of_app = [each for each in attached if each["app"]["name"] == run.app]
+        rows = [row(addon, names_of(addon, of_app)) for addon in found]
+        run.out.table(["Add-on", "Plan", "Price", "State"], [*rows, *map(foreign_row, foreign)])
+
+
+def with_attachments(found: list[Addon], attached: list[Attachment]) -> list[Addon]:
+    """Each add-on with what is attached of it, to whichever app."""
+    for addon in found:
+        addon["attachments"] = [each for each in attached if each["addon"]["id"] == addon["id"]]
+    return found
+
+
+def foreign_addons(own: list[Addon], attached: list[Attachment], app: str) -> list[dict[str, Any]]:
+    """What belongs to other apps and is attached to this one, as far as its attachments tell."""
+    known = {addon["id"] for addon in own}
+    foreign: dict[str, list[Attachment]] = {}
+    for each in attached:
+        if each["addon"]["id"] not in known:
+            foreign.setdefault(each["addon"]["name"], []).append(each)
+    return [
+        {"addon_service": {}, "app": members[0]["addon"]["app"], "attachments": members, "name": name, "plan": {}}
+        for name, members in sorted(foreign.items())
+        if any(each["app"]["name"] == app for each in members)
+    ]
+
+
+def foreign_row(addon: dict[str, Any]) -> list[str]:
+    names = ", ".join(each["name"] for each in addon["attachments"])
+    return [f"{addon['name']} as {names}", "?", f"(billed to {addon['app']['name']} app)", ""]
 
 
 def names_of(addon: Addon, attachments: list[Attachment]) -> tuple[str, ...]:
@@ -50,7 +81,7 @@ def row(addon: Addon, attached_as: tuple[str, ...]) -> list[str]:
     return [label, plan, monthly_text(price), STATES.get(addon["state"], addon["state"])]
 
 
-@app_command("addons:add", epilog="Example: heroku addons:add dj --app example-app")
+@app_command("addons:add")
 @click.argument("plan", metavar="SERVICE[:PLAN]")
 @click.argument("settings", metavar="[-- --KEY VALUE...]", nargs=-1, type=click.UNPROCESSED)
 @click.option("--name", metavar="NAME", help="global name of the add-on")
@@ -76,16 +107,19 @@ def addons_add(
     }
     wishes |= {key: value for key, value in {"name": name, "confirm": confirm}.items() if value}
     addon = add(run, plan, wishes)
+    message = addon.get("provision_message")
     if wait:
         addon = wait_until(run, addon)
     if as_json:
         run.out.json(addon)
         return
-    if message := addon.get("provision_message"):
+    if message:
         run.out.line(message.rstrip("\n"))
     run.out.line(created_line(addon))
     if addon["state"] == "deprovisioned":
-        raise HerokuError(f"The add-on {addon['name']} was not provisioned.")
+        raise HerokuError(
+            f"The add-on {addon['name']} was not provisioned.", next=(f"Why: heroku logs --dyno api --app {run.app}",)
+        )
 
 
 def add(run: Run, plan: str, wishes: dict[str, object]) -> Addon:
@@ -165,17 +199,22 @@ def wait_until(run: Run, addon: Addon, interval_s: float = POLL_S) -> Addon:
     return addon
 
 
-@app_command("addons:remove", epilog="Example: heroku addons:remove dj --app example-app --confirm example-app")
+@app_command("addons:remove")
 @click.argument("names", metavar="ADDON...", nargs=-1, required=True)
 @click.option("-f", "--force", is_flag=True, help="also when it is attached to other apps")
+@click.option("--wait", is_flag=True, help="until it is gone")
 @confirm_option
 @json_option
-def addons_remove(run: Run, names: tuple[str, ...], force: bool, confirm: str | None, as_json: bool) -> None:
+def addons_remove(
+    run: Run, names: tuple[str, ...], force: bool, wait: bool, confirm: str | None, as_json: bool
+) -> None:
     """Remove add-ons from an app, with all that they hold."""
     found = [resolve(run, name) for name in dict.fromkeys(names)]
     listed = ", ".join(addon["name"] for addon in found)
     run.confirm(confirm, f"This destroys {listed} on {run.app}.")
     gone = [remove(run, addon, force) for addon in found]
+    if wait:
+        gone = [wait_until(run, each) for each in gone]
     if as_json:
         run.out.json(gone)
 
@@ -285,7 +324,7 @@ def addons_plans(run: Run, service: str, as_json: bool) -> None:
     run.out.table(["", "Slug", "Name", "Price"], rows)
 
 
-@app_command("addons:upgrade", epilog="Example: heroku addons:upgrade dj:trio --app example-app")
+@app_command("addons:upgrade")
 @click.argument("words", metavar="[ADDON] SERVICE:PLAN", nargs=-1, required=True)
 @json_option
 def addons_upgrade(run: Run, words: tuple[str, ...], as_json: bool) -> None:

@@ -1,12 +1,12 @@
-"""Add-ons that are there: another name, their documentation, and waiting until they are ready."""
+"""Add-ons that are there: another name, their documentation and dashboard, and waiting until they are ready."""
 
 import click
 
 from hkcli.api.errors import HerokuError, NotFound
 from hkcli.cli.browser import show_page
 from hkcli.cli.commands.addons import POLL_S, STATES, resolve, wait_until
+from hkcli.cli.commands.attachments import addon_named
 from hkcli.cli.context import Run, app_command, command, json_option
-from hkcli.cli.dispatch import nearest
 
 DOCS = "https://devcenter.heroku.com/articles/{}"
 
@@ -17,16 +17,33 @@ DOCS = "https://devcenter.heroku.com/articles/{}"
 @json_option
 def addons_rename(run: Run, addon: str, new_name: str, as_json: bool) -> None:
     """Give an add-on another name."""
-    try:
-        found = run.api.addon_anywhere(addon)
-    except NotFound as error:
-        near = nearest(addon, [each["name"] for each in run.api.all_addons()])
-        error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them: heroku addons --all",)
-        raise
+    found = addon_named(run, addon)
     with run.out.progress(f"Renaming {found['name']} to {new_name}"):
         renamed = run.api.rename_addon(found["app"]["id"], found["id"], new_name)
     if as_json:
         run.out.json(renamed)
+
+
+@app_command("addons:open")
+@click.argument("addon", metavar="ADDON")
+@click.option("--show-url", is_flag=True, help="print the address instead of opening it")
+@json_option
+def addons_open(run: Run, addon: str, show_url: bool, as_json: bool) -> None:
+    """Open an add-on's own page in the web browser."""
+    url = attached_page(run, addon) or resolve(run, addon).get("web_url")
+    if not url:
+        raise HerokuError(f"{addon} has no page of its own.", next=(f"Its documentation: heroku addons:docs {addon}",))
+    show_page(run, url, only_print=show_url, as_json=as_json)
+
+
+def attached_page(run: Run, name: str) -> str | None:
+    """The page of what is attached under a name, which may be another app's add-on."""
+    try:
+        return run.api.attachment(run.app, name).get("web_url")
+    except NotFound as error:
+        if error.resource == "app":
+            raise
+        return None
 
 
 @app_command("addons:docs")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 
-@command("api", epilog="Examples: heroku api /apps    heroku api PATCH /apps/example-app -F maintenance=true")
+@command("api")
 @click.argument("words", metavar="[METHOD] PATH", nargs=-1, required=True)
 @click.option("-F", "--field", "fields", metavar="KEY=VALUE", multiple=True, help="a key of the body")
 @click.option("--input", "source", metavar="FILE", help="the body, as JSON; - is stdin")
@@ -43,10 +43,10 @@ def api(
 
 
 def show_head(run: Run, response: "Response") -> None:
-    run.out.talk(f"HTTP {response.status_code} {response.reason}")
+    run.out.err(f"HTTP {response.status_code} {response.reason}")
     for name, value in response.headers.items():
-        run.out.talk(f"{name}: {value}")
-    run.out.talk()
+        run.out.err(f"{name}: {value}")
+    run.out.err()
 
 
 def body_of(run: Run, fields: tuple[str, ...], source: str | None) -> Any:

@@ -117,7 +117,7 @@ def backend_status(run: Run, as_json: bool) -> None:
     run.exit_status = 0 if state else 1
 
 
-@command("backend:env", epilog='Use it like this: eval "$(heroku backend:env)"   In fish: heroku backend:env | source')
+@command("backend:env")
 @click.option("--shell", type=click.Choice(["sh", "fish"]), help="whose syntax; by default that of $SHELL")
 @json_option
 def backend_env(run: Run, shell: str | None, as_json: bool) -> None:
@@ -145,7 +145,7 @@ def quoted_for_fish(value: str) -> str:
 def backend_reset(run: Run, confirm: str | None, as_json: bool) -> None:
     """Stop the backend and remove all that it holds.
 
-    Apps, releases, add-ons, databases and logs."""
+    Apps, releases, add-ons, databases and logs. Snapshots stay, and can be restored."""
     backend = LocalBackend.of(run.env)
     run.out.warn(f"This removes every app, database and log of the backend on {backend.home}.")
     if confirm is None and run.out.can_prompt and not as_json:

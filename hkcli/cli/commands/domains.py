@@ -39,7 +39,7 @@ def row(each: Domain) -> list[str]:
     return [each["hostname"], each["cname"] or "", each["status"]]
 
 
-@app_command("domains:add", epilog="Example: heroku domains:add www.example.com --app example-app")
+@app_command("domains:add")
 @click.argument("hostname")
 @click.option("-c", "--cert", metavar="NAME", help="certificate of the domain")
 @click.option("--wait", is_flag=True, help="until the domain is ready")
@@ -134,7 +134,10 @@ def domains_clear(run: Run, confirm: str | None, as_json: bool) -> None:
     custom = [each for each in run.api.domains(run.app) if each["kind"] == "custom"]
     if custom:
         run.confirm(confirm, f"This removes {', '.join(each['hostname'] for each in custom)} from {run.app}.")
-    with run.out.progress(f"Removing all domains from {run.app}"):
-        gone = [run.api.remove_domain(run.app, each["hostname"]) for each in custom]
+    with run.out.progress(f"Removing all domains from {run.app}") as step:
+        gone: list[Domain] = []
+        for each in custom:
+            step.reached(len(gone), len(custom))
+            gone.append(run.api.remove_domain(run.app, each["hostname"]))
     if as_json:
         run.out.json(gone)

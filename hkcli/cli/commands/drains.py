@@ -26,7 +26,7 @@ def target_of(drain: Drain) -> str:
     return drain["addon"]["name"] if drain.get("addon") else drain["url"]  # type: ignore[index]
 
 
-@app_command("drains:add", epilog="Example: heroku drains:add syslog+tls://logs.example.com:6514 --app example-app")
+@app_command("drains:add")
 @click.argument("url")
 @json_option
 def drains_add(run: Run, url: str, as_json: bool) -> None:

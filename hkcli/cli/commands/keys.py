@@ -34,7 +34,7 @@ def shortened(public_key: str) -> str:
     return " ".join([kind, f"{data[:10]}...{data[-10:]}", *comment]).strip()
 
 
-@command("keys:add", epilog="Example: heroku keys:add ~/.ssh/id_ed25519.pub")
+@command("keys:add")
 @click.argument("file", required=False)
 @click.option("-y", "--yes", is_flag=True, help="don't ask")
 @json_option
@@ -109,7 +109,11 @@ def delete(run: Run, key: Key) -> Key:
 @json_option
 def keys_clear(run: Run, as_json: bool) -> None:
     """Remove all your SSH keys."""
-    with run.out.progress("Removing all SSH keys"):
-        gone = [delete(run, each) for each in run.api.ssh_keys()]
+    with run.out.progress("Removing all SSH keys") as step:
+        gone: list[Key] = []
+        present = run.api.ssh_keys()
+        for each in present:
+            step.reached(len(gone), len(present))
+            gone.append(delete(run, each))
     if as_json:
         run.out.json(gone)

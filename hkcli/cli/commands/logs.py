@@ -16,7 +16,7 @@ AGO = re.compile(r"(\d+)([smhd])")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@app_command("logs", epilog="Examples: heroku logs -n 20 --dyno worker    heroku logs --tail")
+@app_command("logs")
 @click.option("-n", "--num", type=click.IntRange(0, MOST_LINES), default=100, metavar="COUNT", help="how many lines")
 @click.option("-t", "--tail", is_flag=True, help="go on as new lines come")
 @click.option("-s", "--source", metavar="SOURCE", help="only app, or only heroku")
