@@ -171,6 +171,23 @@ def test_a_job_that_failed_for_good_is_never_taken_again(queue: Queue) -> None:
     assert (row(queue, job_id)["attempts"], row(queue, job_id)["last_error"]) == (3, "no")
 
 
+def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = migrated(App(tmp_path, postgresql_url), MIGRATION_4)
+    said: list[str] = []
+    sa.event.listen(queue.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    queue.enqueue_many([NewJob("--- x\n")] * 3, NOW)
+    for pause_s in (60, 60, 0):
+        monkeypatch.setattr("hkcli.dj.queue.FLUSH_EVERY_S", pause_s)
+        job = queue.reserve(ME, NOW)
+        assert job
+        queue.succeed(job)
+    assert ["synchronous_commit" in sql for sql in said if sql.startswith("DELETE")] == [False, True, False]
+    queue.close()
+    queue.engine.dispose()
+
+
 def test_releasing_a_job_does_not_count_as_a_run(queue: Queue) -> None:
     put(queue)
     job = queue.reserve(ME, NOW)
