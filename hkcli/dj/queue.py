@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkcli.dj.claiming import NOT_FLUSHED, Claim, Limits, claim_for, times
+from hkcli.dj.claiming import DELETE_SQL, Claim, Limits, claim_for, times
 from hkcli.dj.database import READ_ONLY
 from hkcli.dj.era import Era, era_of
 
@@ -26,8 +26,6 @@ FREE_SQL = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL, last_err
 HELD_BY_SQL = " WHERE id = :id AND locked_by = :worker AND failed_at IS NULL"
 ANY_JOB = Limits()
 FLUSH_EVERY_S = 0.02
-DELETE_SQL = sa.text("DELETE FROM delayed_jobs WHERE id = :id")
-DELETE_UNFLUSHED_SQL = sa.text(f"DELETE FROM delayed_jobs WHERE id = :id RETURNING {NOT_FLUSHED}")
 
 
 class TableMissing(Exception):
@@ -91,9 +89,9 @@ class Queue:
         self._columns = [name for name in WRITTEN_COLUMNS if name in columns]
         self._claims: dict[Limits, Claim] = {}
         self._worker_connection: sa.Connection | None = None
-        self._is_postgresql = engine.dialect.name == "postgresql"
         # Each statement that stands alone is its own transaction there, in one trip to the server in place of three.
-        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT") if self._is_postgresql else engine
+        postgresql = engine.dialect.name == "postgresql"
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT") if postgresql else engine
         self._flushed_at = float("-inf")
         self._insert = self._insert_statement("")
         self._insert_one = self._insert_statement(" RETURNING id")
@@ -111,31 +109,34 @@ class Queue:
                 connection.execute(self._insert, rows)
         return len(rows)
 
-    def reserve(self, worker: str, now: datetime, limits: Limits = ANY_JOB) -> Job | None:
-        """Lock the next job for this worker; None when there is none for it."""
+    def reserve(self, worker: str, now: datetime, limits: Limits = ANY_JOB, done: Job | None = None) -> Job | None:
+        """Lock the next job for this worker; None when there is none for it. The row of `done` goes with that.
+
+        On PostgreSQL a flood of jobs that take no time shares its waits for the disk: should the database crash (not a
+        worker), those of the last moment would be done again. A job that takes longer than that waits for itself.
+        """
         claim = self._claims.get(limits)
         if claim is None:
             claim = claim_for(
                 self.era, limits, self.engine.dialect.name, self.shape.column_lengths, self.shape.has_order_index
             )
             self._claims[limits] = claim
+        is_flushed = time.monotonic() - self._flushed_at > FLUSH_EVERY_S
         with self._transaction() as connection:
-            row = claim.lock_next(connection, worker, now)
+            if done is None:
+                row = claim.lock_next(connection, worker, now)
+            else:
+                row = claim.lock_next_after(done.id, connection, worker, now, is_flushed)
+        if done and is_flushed:
+            self._flushed_at = time.monotonic()
         if row is None:
             return None
         return Job(row.id, row.priority or 0, row.attempts or 0, _as_text(row.handler), row.queue)
 
     def succeed(self, job: Job) -> None:
-        """The job is done: its row goes.
-
-        A flood of jobs that take no time shares its waits for PostgreSQL's disk: should the database crash (not a
-        worker), those of the last moment would be done again. A job that takes longer than that waits for itself.
-        """
-        is_flushed = not self._is_postgresql or time.monotonic() - self._flushed_at > FLUSH_EVERY_S
+        """The job is done: its row goes."""
         with self._transaction() as connection:
-            connection.execute(DELETE_SQL if is_flushed else DELETE_UNFLUSHED_SQL, {"id": job.id})
-        if is_flushed:
-            self._flushed_at = time.monotonic()
+            connection.execute(DELETE_SQL, {"done": job.id})
 
     def retry(self, job: Job, run_at: datetime, error: str, now: datetime) -> None:
         """One more failed run: unlocked, due again at run_at."""

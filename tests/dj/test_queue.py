@@ -171,19 +171,27 @@ def test_a_job_that_failed_for_good_is_never_taken_again(queue: Queue) -> None:
     assert (row(queue, job_id)["attempts"], row(queue, job_id)["last_error"]) == (3, "no")
 
 
+def test_a_job_that_is_done_goes_with_the_claim_of_the_next_one(queue: Queue) -> None:
+    ids = [put(queue) for _ in range(3)]
+    jobs: list[Job | None] = [queue.reserve(ME, NOW)]
+    while jobs[-1]:
+        jobs.append(queue.reserve(ME, NOW, done=jobs[-1]))
+    assert [job and job.id for job in jobs] == [*ids, None]
+    assert queue.clear() == 0
+
+
 def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
     postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = migrated(App(tmp_path, postgresql_url), MIGRATION_4)
     said: list[str] = []
     sa.event.listen(queue.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
-    queue.enqueue_many([NewJob("--- x\n")] * 3, NOW)
+    queue.enqueue_many([NewJob("--- x\n")] * 4, NOW)
+    done = queue.reserve(ME, NOW)
     for pause_s in (60, 60, 0):
         monkeypatch.setattr("hkcli.dj.queue.FLUSH_EVERY_S", pause_s)
-        job = queue.reserve(ME, NOW)
-        assert job
-        queue.succeed(job)
-    assert ["synchronous_commit" in sql for sql in said if sql.startswith("DELETE")] == [False, True, False]
+        done = queue.reserve(ME, NOW, done=done)
+    assert ["synchronous_commit" in sql for sql in said if "DELETE" in sql] == [False, True, False]
     queue.close()
     queue.engine.dispose()
 
