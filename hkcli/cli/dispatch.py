@@ -178,12 +178,12 @@ def report(run: Run, error: HerokuError) -> None:
         return
     out.err(out.marked("Error", error.message, "red"))
     for line in following:
-        out.err(f"     {line}")
+        out.hint(line)
     if isinstance(error, ApiError):
         request = f" (request {error.request_id})" if error.request_id else ""
-        out.err(f"     Error ID: {error.id}{request}")
+        out.hint(f"Error ID: {error.id}{request}")
         if error.url:
-            out.err(f"     See {error.url}")
+            out.hint(f"See {error.url}")
 
 
 def report_json(run: Run, error: HerokuError, following: Sequence[str]) -> None:
@@ -208,8 +208,8 @@ def report_usage(run: Run, error: click.UsageError) -> None:
         return
     run.out.err(run.out.marked("Error", error.format_message(), "red"))
     if error.ctx:
-        run.out.err(f"     {error.ctx.get_usage()}")
-        run.out.err(f"     See: {error.ctx.command_path} --help")
+        run.out.hint(error.ctx.get_usage())
+        run.out.hint(f"See: {error.ctx.command_path} --help")
 
 
 def advice(run: Run, error: HerokuError) -> tuple[str, ...]:
