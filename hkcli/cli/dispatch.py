@@ -214,7 +214,7 @@ def report_usage(run: Run, error: click.UsageError) -> None:
 
 def advice(run: Run, error: HerokuError) -> tuple[str, ...]:
     """What only the whole run can tell about a failure."""
-    if isinstance(error, Unauthorized):
+    if isinstance(error, Unauthorized) and not error.next:
         return (unauthorized_advice(run),)
     if isinstance(error, NotFound) and error.resource == "app" and run.needs_app:
         return app_advice(run)
