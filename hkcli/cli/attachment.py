@@ -71,6 +71,7 @@ def converse(run: Run, dyno: Dyno, secure: "SSLSocket", beginning: bytes, has_tt
             relay.run()
             write(marker.end())
     except LetGo:
+        run.out.talk()
         run.out.talk(f"Let go of {dyno['name']}, which is told to end. See: heroku ps --app {run.app}")
         return LETTING_GO
     return status_of(marker, dyno, run.app, was_interrupted=relay.was_interrupted)

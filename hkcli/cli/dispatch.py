@@ -89,7 +89,11 @@ def execute(
         return USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
-    except (KeyboardInterrupt, EOFError):
+    except KeyboardInterrupt:
+        if stderr.isatty():
+            stderr.write("\n")
+        return INTERRUPTED
+    except EOFError:
         return INTERRUPTED
     except BrokenPipeError:
         silence(stdout)
