@@ -8,6 +8,7 @@ from hkcli.backend.dynos import Dyno, DynoSpec
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.engines.local import Terminal
 from hkcli.backend.errors import BadRequest, InvalidParams, NotFound
+from hkcli.backend.rendezvous import HOLD_S
 from hkcli.backend.store import App
 
 MAX_COMMAND_CHARS = 100_000
@@ -48,7 +49,10 @@ def run(call: Call) -> Answer:
     )
     attach = call.body.get("attach") is True
     terminal = None if not attach or call.body.get("force_no_tty") else terminal_of(spec)
-    dyno = call.platform.supervisor.run_one_off(spec, attach=attach, terminal=terminal, user=call.user.email)
+    ours = call.request.headers.get("user-agent", "").startswith("hkcli/")
+    dyno = call.platform.supervisor.run_one_off(
+        spec, attach=attach, terminal=terminal, user=call.user.email, hold_s=0 if ours else HOLD_S
+    )
     return schemas.dyno(dyno)
 
 
