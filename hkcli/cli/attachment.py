@@ -44,14 +44,12 @@ def attach(
 
 def start(run: Run, command: str, wishes: Mapping[str, object]) -> "tuple[Dyno, SSLSocket, bytes]":
     """The dyno, the socket that is joined to it, and the first of its output."""
-    from hkcli.api.authorities import trust
-    from hkcli.api.rendezvous import connect
+    from hkcli.api.rendezvous import join
 
     with run.out.progress(f"Running {command} on {run.app}") as step:
         authority = run.api.certificate_authority() if run.host.is_loopback else None
-        context = trust(run.env, authority)
         dyno = run.api.create_dyno(run.app, wishes)
-        secure, beginning = connect(attach_url_of(dyno), context)
+        secure, beginning = join(attach_url_of(dyno), run.env, authority)
         step.ends(f"up, {dyno['name']}")
     return dyno, secure, beginning
 
