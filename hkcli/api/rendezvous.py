@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from hkcli.api.authorities import trust
 from hkcli.api.errors import ConnectionLost, Unreachable, Untrusted
+from hkcli.api.tunnel import ProxyRefused, open_connection
 
 CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S = 20.0, 60.0
 DEFAULT_PORT = 5000
@@ -33,7 +34,7 @@ def connect(url: str, context: ssl.SSLContext) -> tuple[ssl.SSLSocket, bytes]:
         raise ConnectionLost(f"The platform gave an address to attach to that this client doesn't know: {parts.scheme}")
     secret = url.partition("://")[2].partition("/")[2]
     try:
-        plain = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S)
+        plain = open_connection(host, port, CONNECT_TIMEOUT_S)
     except OSError as error:
         raise cannot_attach(host, port, error) from error
     try:
@@ -77,6 +78,8 @@ def cannot_attach(host: str, port: int, error: OSError) -> Unreachable:
         )
     if isinstance(error, TimeoutError):
         reason = "no answer in time"
+    elif isinstance(error, ProxyRefused):
+        reason = str(error)
     else:
         reason = (error.strerror or str(error)).lower()
     return Unreachable(
