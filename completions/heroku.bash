@@ -143,8 +143,11 @@ _heroku() {
     backend:faults) flags="--json --help" ;;
     backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
+    backend:addons) flags="--json --help" ;;
+    backend:addons:add) flags="--json --production --help" ;;
+    backend:addons:remove) flags="--force --json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--json --two-factor-code --help" ;;
+    backend:users:add) flags="--json --two-factor-code --unverified --help" ;;
     backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;
@@ -375,6 +378,9 @@ backend:snapshot:remove
 backend:faults
 backend:faults:add
 backend:faults:clear
+backend:addons
+backend:addons:add
+backend:addons:remove
 backend:users
 backend:users:add
 backend:users:remove

@@ -232,13 +232,26 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /backend/users"""
         return cast(list[Any], self.get("/backend/users"))
 
-    def add_backend_user(self, email: str, code: str | None = None) -> dict[str, Any]:
-        """The account, with its `password` and `token`; `code` is its second factor. POST /backend/users"""
-        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email, "two_factor_code": code}))
+    def add_backend_user(self, wishes: Mapping[str, object]) -> dict[str, Any]:
+        """`wishes`: email, two_factor_code, verified; the account with `password` and `token`. POST /backend/users"""
+        return cast(dict[str, Any], self.call("POST", "/backend/users", json=dict(wishes)))
 
     def remove_backend_user(self, email: str) -> None:
         """DELETE /backend/users/{email}"""
         self.call("DELETE", f"/backend/users/{segment(email)}")
+
+    def partner_services(self) -> list[Any]:
+        """Add-ons that were added by a manifest. GET /backend/addons"""
+        return cast(list[Any], self.get("/backend/addons"))
+
+    def add_partner_service(self, manifest: Mapping[str, object], environment: str) -> dict[str, Any]:
+        """`environment`: whether its test or its production addresses are used. POST /backend/addons"""
+        body = {"manifest": dict(manifest), "environment": environment}
+        return cast(dict[str, Any], self.call("POST", "/backend/addons", json=body))
+
+    def remove_partner_service(self, name: str, *, force: bool) -> dict[str, Any]:
+        """DELETE /backend/addons/{name}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/addons/{segment(name)}", json={"force": force}))
 
     def faults(self) -> list[Any]:
         """GET /backend/faults"""

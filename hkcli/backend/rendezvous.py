@@ -1,6 +1,7 @@
 """Where a client and its one-off dyno meet: a TLS server that joins a socket to a process (PROTOCOL 3.9)."""
 
 import asyncio
+import re
 import secrets
 import ssl
 from dataclasses import dataclass, field
@@ -16,9 +17,25 @@ SECRET_LENGTH = len(secrets.token_urlsafe(SECRET_BYTES))
 SECRET_WAIT_S = 10.0
 EXIT_MARK = "\uffff".encode()
 """Begins the line in which the remote shell tells its exit status."""
+EXIT_MARKER = re.compile(EXIT_MARK + rb" heroku-command-exit-status: (\d{1,3})\r?\n")
+MARKER_BYTES = 64
 RECORD_BYTES = 16 * 1024
 """One TLS record. The official CLI finds the exit marker only if it is not cut by the end of one."""
 CLOSE_S = 5.0
+
+
+class ReportedStatus:
+    """The status that an exit marker in the output tells: the shell which prints that ends well itself, always."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self._rest = b""
+
+    def see(self, output: bytes) -> None:
+        seen = self._rest + output
+        if found := EXIT_MARKER.findall(seen):
+            self.status = int(found[-1])
+        self._rest = seen[-MARKER_BYTES:]
 
 
 class Connection:

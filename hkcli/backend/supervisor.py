@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from hkcli.backend.plan import (
     Start,
     Stop,
     crashes_after,
+    cycle_at,
     key_of,
     next_start,
     plan,
@@ -48,12 +50,13 @@ class Slot:
     phase: Phase = Phase.RUNNING
     crashes: int = 0
     start_at: datetime | None = None
+    cycle_at: datetime | None = None
     restart: bool = False
     restart_after_stop: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def seen(self) -> Actual:
-        return Actual(self.dyno.spec, self.phase, self.start_at, self.restart)
+        return Actual(self.dyno.spec, self.phase, self.start_at, self.restart, self.cycle_at)
 
 
 class Supervisor:
@@ -198,8 +201,8 @@ class Supervisor:
             match action:
                 case Start(spec, fresh):
                     self._start(spec, fresh)
-                case Stop(key, restart):
-                    self._stop(self._slots[key], restart)
+                case Stop(key, restart, cycling):
+                    self._stop(self._slots[key], restart, dyno_log.CYCLING if cycling else dyno_log.RESTARTING)
                 case Drop(key):
                     self._drop(self._slots[key])
 
@@ -212,12 +215,13 @@ class Supervisor:
         if before:
             change_state(before.dyno, DynoState.STARTING, self._log(before), self._now())
         slot = Slot(self._new_dyno(spec), crashes=before.crashes if before and not fresh else 0)
+        slot.cycle_at = cycle_at(self._now(), random.random())
         self._slots[key_of(spec)] = slot
         self._own(slot.dyno.id, self._live(slot))
 
-    def _stop(self, slot: Slot, restart: bool) -> None:
+    def _stop(self, slot: Slot, restart: bool, why: str = dyno_log.RESTARTING) -> None:
         if restart:
-            self._log(slot).event(dyno_log.RESTARTING)
+            self._log(slot).event(why)
         change_state(slot.dyno, DynoState.STARTING if restart else DynoState.DOWN, self._log(slot), self._now())
         slot.phase, slot.restart, slot.restart_after_stop = Phase.STOPPING, False, restart
         slot.stop.set()

@@ -17,7 +17,7 @@ from hkcli.dj.era import Era
 MAX_RUN_TIME = timedelta(hours=4)
 READ_AHEAD = 200
 NOT_FLUSHED = "set_config('synchronous_commit', 'off', true)"
-"""On PostgreSQL, what a statement of its own transaction returns so that its commit does not wait for the disk."""
+"""On PostgreSQL, among what a statement of its own transaction returns: its commit does not wait for the disk."""
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def test_restoring_that_is_killed_at_any_moment_leaves_one_state_or_the_other(ho
             count = kill_at(step, patched)
             with suppress(Killed):
                 snapshots.restore(home, "old")
-        snapshots.conclude(home)
+        snapshots.conclude(Home.create(home.root))
         found = words(home)
         assert len(found) == 1 and not home.restoring.exists(), f"killed at step {step}: {found}"
         outcomes += found
@@ -184,7 +184,7 @@ def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as
             count = kill_at(step, patched)
             with suppress(Killed):
                 snapshots.save(home, "a")
-        snapshots.conclude(home)
+        snapshots.conclude(Home.create(home.root))
         assert len(list(home.snapshots.iterdir())) == 2
         snapshot = snapshots.find(home, "a")
         if snapshot["apps"] == ["new"]:
@@ -200,7 +200,17 @@ def test_a_snapshot_of_another_version_is_refused_and_nothing_is_changed(home: H
     path = home.snapshots / "a.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 1, "version": "0.0.1"}))
     fill(home, "new")
-    with pytest.raises(InvalidParams, match=r"saved by version 0\.0\.1 \(schema 1\).*Nothing was changed"):
+    with pytest.raises(InvalidParams, match=r"saved by version 0\.0\.1 \(format \d+, schema 1\).*Nothing was changed"):
+        snapshots.restore(home, "a")
+    assert words(home) == {"new"}
+
+
+def test_a_snapshot_of_which_something_is_missing_is_refused_and_nothing_is_changed(home: Home) -> None:
+    snapshots.save(home, "a")
+    fill(home, "new")
+    next(home.snapshots.glob("*/logs/a.git/objects/word")).unlink()
+    shutil.rmtree(next(home.snapshots.glob("*/slugs")))
+    with pytest.raises(InvalidParams, match=r"cannot be restored: .*slugs.*Nothing was changed"):
         snapshots.restore(home, "a")
     assert words(home) == {"new"}
 

@@ -1,5 +1,6 @@
 """Every example of the help is played on a real backend, in the order of the command table, as it is written."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tests.backends import Backend
 from tests.client.conftest import Stream, execute
 from tests.end_to_end.conftest import SAMPLE
 from tests.end_to_end.shell import Shell
+from tests.partner import manifest
 
 NOT_PLAYED = {
     "access:update": "an app here belongs to no team: test_against_the_backend.py",
@@ -89,6 +91,7 @@ def shell(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     for suffix in ("", ".pub"):
         (shell.folder / f".ssh-key{suffix}").rename(shell.home / ".ssh" / f"id_ed25519{suffix}")
     backend.ok("POST", "/backend/users", {"email": "ada@example.com"})
+    (shell.folder / "addon-manifest.json").write_text(json.dumps(manifest(1)))
     return shell
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import h11
 
 from hkcli.backend.doorway import Doorway
-from hkcli.backend.guard import host_name
+from hkcli.backend.hosts import host_name
 from hkcli.backend.router import faults
 from hkcli.backend.router.exchange import Exchange, answer_page
 from hkcli.backend.router.wire import BUFFER_BYTES, Wire

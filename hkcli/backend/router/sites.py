@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from hkcli.backend import releases
 from hkcli.backend.dynos import Dyno, DynoState
-from hkcli.backend.guard import is_loopback
+from hkcli.backend.hosts import is_loopback
 from hkcli.backend.router.faults import Code, Fault
 from hkcli.backend.store import App, Domain, Formation, Store
 

@@ -107,16 +107,19 @@ def addons_add(
     }
     wishes |= {key: value for key, value in {"name": name, "confirm": confirm}.items() if value}
     addon = add(run, plan, wishes)
+    message = addon.get("provision_message")
     if wait:
         addon = wait_until(run, addon)
     if as_json:
         run.out.json(addon)
         return
-    if message := addon.get("provision_message"):
+    if message:
         run.out.line(message.rstrip("\n"))
     run.out.line(created_line(addon))
     if addon["state"] == "deprovisioned":
-        raise HerokuError(f"The add-on {addon['name']} was not provisioned.")
+        raise HerokuError(
+            f"The add-on {addon['name']} was not provisioned.", next=(f"Why: heroku logs --dyno api --app {run.app}",)
+        )
 
 
 def add(run: Run, plan: str, wishes: dict[str, object]) -> Addon:

@@ -1,4 +1,4 @@
-"""Add-ons that are there: another name, their documentation, and waiting until they are ready."""
+"""Add-ons that are there: another name, their documentation and dashboard, and waiting until they are ready."""
 
 import click
 
