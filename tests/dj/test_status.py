@@ -231,7 +231,7 @@ def test_a_look_at_a_large_table_is_short(app_anywhere: App, queue: Queue) -> No
 
 
 def freed(database_url: str, host: str = "railgun.12345678") -> dict[str, int]:
-    return free_jobs_of_host(database_url, {}, host, NOW)
+    return free_jobs_of_host(database_url, {}, host, NOW, crashed=True)
 
 
 def test_jobs_of_a_host_that_is_gone_are_freed_and_nobody_elses(app_anywhere: App, queue: Queue) -> None:
