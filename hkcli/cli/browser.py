@@ -17,7 +17,7 @@ def show_page(
 
     run.out.talk(f"Opening {url}")
     try:
-        is_open = webbrowser.get(browser).open(url)
+        is_open = webbrowser.get(browser).open(url) if browser else webbrowser.open(url)
     except webbrowser.Error:
         is_open = False
     if not is_open:

@@ -81,6 +81,7 @@ def on_heroku(environment, logged_out, monkeypatch):
             return True
 
     monkeypatch.setattr("webbrowser.get", Browser)
+    monkeypatch.setattr("webbrowser.open", Browser().open)
     return opened
 
 
