@@ -18,8 +18,6 @@ from hkcli.api.errors import HerokuError
 from hkcli.cli.hosts import Host, parse_remote
 
 if TYPE_CHECKING:
-    import subprocess
-
     from git import Repo
 
 LISTED = re.compile(r"^(?P<name>\S+)\t(?P<url>.*) \((?P<way>fetch|push)\)", re.MULTILINE)
@@ -46,58 +44,15 @@ class Remotes:
 
 
 def discover(folder: Path, host: Host, env: Mapping[str, str]) -> Remotes:
-    """The remotes of the repository, worktree or submodule around a folder. Raises HerokuError if git can't read it.
-
-    Nearly every command asks for them, so git is asked without GitPython, whose import takes longer than the answer."""
-    if not may_be_repository(folder, env):
+    """The remotes of the repository, worktree or submodule around a folder. Raises HerokuError if git can't read it."""
+    repo = open_repository(folder, env)
+    if repo is None:
         return Remotes()
-    asked = [start_git(folder, env, "remote", "-v"), start_git(folder, env, "config", "--get", "heroku.remote")]
-    listing, configured = map(answer_of, asked)
-    if listing.status and "not a git repository" in listing.error:
-        return Remotes()
-    if listing.status:
-        raise HerokuError(f"git remote failed: {listing.error.strip()}")
-    heroku, others = sorted_out(listing.output, host)
-    return Remotes(heroku, others, configured.output.strip() or None if heroku else None, is_repository=True)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a git command said, and how it ended."""
-
-    status: int
-    output: str
-    error: str
-
-
-def start_git(folder: Path, env: Mapping[str, str], *words: str) -> "subprocess.Popen[bytes]":
-    import subprocess
-
-    chosen = {"GIT_DIR": env["GIT_DIR"]} if env.get("GIT_DIR") else {}
-    try:
-        return subprocess.Popen(
-            ["git", *words],
-            cwd=folder,
-            env={**os.environ, **chosen, "LC_ALL": "C", "LANGUAGE": "C"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    except FileNotFoundError as error:
-        raise no_git() from error
-
-
-def answer_of(process: "subprocess.Popen[bytes]") -> Answer:
-    output, error = (each.decode(errors="surrogateescape") for each in process.communicate())
-    return Answer(process.returncode, output, error)
-
-
-def no_git() -> HerokuError:
-    return HerokuError("git is not installed, or not on PATH.", next=("Name the app: --app APP",))
-
-
-def may_be_repository(folder: Path, env: Mapping[str, str]) -> bool:
-    return bool(env.get("GIT_DIR")) or any((above / ".git").exists() for above in (folder, *folder.parents))
+    with repo:
+        listing = run_git(repo, "remote", "-v")
+        heroku, others = sorted_out(listing, host)
+        configured = run_git(repo, "config", "--get", "heroku.remote", allowed=(1,)) if heroku else ""
+    return Remotes(heroku, others, configured or None, is_repository=True)
 
 
 def sorted_out(listing: str, host: Host) -> tuple[tuple[Remote, ...], tuple[str, ...]]:
@@ -124,7 +79,7 @@ def meanings(urls: list[str], host: Host) -> Iterator[tuple[str, str, Host]]:
 
 
 def open_repository(folder: Path, env: Mapping[str, str]) -> "Repo | None":
-    if not may_be_repository(folder, env):
+    if not env.get("GIT_DIR") and not any((above / ".git").exists() for above in (folder, *folder.parents)):
         return None
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     from git import Repo
@@ -143,7 +98,7 @@ def run_git(repo: "Repo", *words: str, allowed: tuple[int, ...] = ()) -> str:
     try:
         return str(repo.git.execute(["git", *words]))
     except GitCommandNotFound as error:
-        raise no_git() from error
+        raise HerokuError("git is not installed, or not on PATH.", next=("Name the app: --app APP",)) from error
     except GitCommandError as error:
         if error.status in allowed:
             return ""

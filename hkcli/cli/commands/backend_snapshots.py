@@ -38,8 +38,8 @@ def backend_snapshot(run: Run, as_json: bool) -> None:
     if as_json:
         run.out.json(snapshots)
     else:
-        rows = [(each["name"], each["created_at"], ", ".join(each["apps"]), each["version"]) for each in snapshots]
-        run.out.table(("name", "saved", "apps", "version"), rows)
+        rows = [(each["name"], each["created_at"], summary(each), each["version"]) for each in snapshots]
+        run.out.table(("name", "saved", "holds", "version"), rows)
 
 
 @command("backend:snapshot:save")
