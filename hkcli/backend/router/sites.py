@@ -44,12 +44,12 @@ class Sites:
         return host.endswith(APPS_DOMAIN) or (not is_loopback(host) and self.find(host) is not None)
 
     def find(self, host: str) -> Site | None:
-        if self._as_of != self._store.commits or len(self._known) > KNOWN_LIMIT:
+        if self._as_of != self._store.changes or len(self._known) > KNOWN_LIMIT:
             self._known.clear()
         if host not in self._known:
             with self._store.transaction() as session:
                 self._known[host] = look_up(session, host)
-            self._as_of = self._store.commits
+            self._as_of = self._store.changes
         return self._known[host]
 
     def web_dynos(self, site: Site) -> list[Dyno]:
