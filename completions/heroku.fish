@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert --chance --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as -b --buildpack -c --cert --chance --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -273,6 +273,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:faults:add' -l cut-bytes -x -d 'break it off after N bytes'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l cut-lines -x -d 'break the answer off after N lines of a log'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l delay -x -d 'wait before anything else'
+    complete -c $program -n '__heroku_is ours backend:faults:add' -l provisioning -x -a 'fails hangs' -d 'let an add-on be asked for, but not come to be; one that hangs does when the fault is cleared'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l seed -x -d 'with --chance: the same requests as last time'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l status -x -d 'answer with this status (429: as Heroku’s rate limit)'
     complete -c $program -n '__heroku_is ours backend:faults:add' -l times -x -d 'so many requests; by default until it is cleared'

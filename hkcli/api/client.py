@@ -155,6 +155,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /apps/{app}/dynos"""
         return self.every(f"/apps/{segment(app)}/dynos")
 
+    def process_types_of_slug(self, app: str, slug: str) -> dict[str, str]:
+        """Process type to command, the release command among them. GET /apps/{app}/slugs/{slug}"""
+        return dict(self.get(f"/apps/{segment(app)}/slugs/{segment(slug)}")["process_types"])
+
     def create_dyno(self, app: str, wishes: Mapping[str, object]) -> Dyno:
         """Run a one-off: command, attach, env, size, type, force_no_tty. POST /apps/{app}/dynos"""
         return cast(Dyno, self.call("POST", f"/apps/{segment(app)}/dynos", json=dict(wishes)))

@@ -42,6 +42,8 @@ class Answers:
     _known: dict[Question, Known] = field(default_factory=dict)
 
     def find(self, question: Question | None) -> Known | None:
+        """Raises Restarting."""
+        self.store.check_open()
         if question is None or self._as_of != self.store.changes:
             return None
         known = self._known.get(question)

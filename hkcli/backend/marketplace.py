@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hkcli.backend import accounts, apps, formation, names, providers, releases
-from hkcli.backend.addons.provider import Plan, Service
+from hkcli.backend.addons.provider import Plan, Provisioned, Service
 from hkcli.backend.errors import ConfirmationRequired, InvalidParams, NotFound
 from hkcli.backend.store import Addon, App, Attachment, LogDrain, PartnerResource, User
 from hkcli.backend.work import Work
@@ -22,8 +22,11 @@ def create(
     attach_as: str | None = None,
     options: Mapping[str, Any],
     confirm: str | None = None,
+    at_once: bool = True,
 ) -> tuple[Addon, str | None]:
-    """Provision an add-on and attach it to its app; with it comes the provider's message. Raises InvalidParams."""
+    """Provision an add-on and attach it to its app; with it comes the provider's message. Raises InvalidParams.
+
+    Unless `at_once`, it is there later, when Provisioning says so, even if its provider needs no time."""
     service, plan = providers.plan(wanted)
     accounts.check_may_pay(work.user, plan)
     if not service.several:
@@ -37,7 +40,7 @@ def create(
         service=service.name,
         plan=plan.name,
         config=provisioned.config,
-        state="provisioned" if provisioned.is_ready else "provisioning" if provisioned.is_agreed else "requested",
+        state=first_state(provisioned, at_once),
     )
     work.session.add(addon)
     work.session.flush()
@@ -46,6 +49,12 @@ def create(
         announce(work, bound)
     work.reconcile()
     return addon, provisioned.message
+
+
+def first_state(provisioned: Provisioned, at_once: bool) -> str:
+    if not provisioned.is_agreed:
+        return "requested"
+    return "provisioned" if provisioned.is_ready and at_once else "provisioning"
 
 
 def _refuse_a_second(session: Session, app: App, service: Service) -> None:
@@ -137,6 +146,7 @@ def complete(work: Work, addon: Addon, config: Mapping[str, str]) -> None:
         app.config = {**app.config, **variables}
         setting = f", setting {', '.join(sorted(variables))}" if variables else ""
         releases.create(work, app, f"@ref:{addon.name} completed provisioning{setting}.")
+        formation.hold(work, app)
     work.reconcile()
 
 
@@ -211,9 +221,10 @@ def destroy(work: Work, addon: Addon, *, force: bool = False) -> None:
         raise InvalidParams(
             f"{addon.name} is attached to {', '.join(foreign)} as well. Detach it there, or use --force."
         )
+    if addon.state == "provisioned":
+        formation.release_hold(work, addon.app, addon)
     addon.state = "deprovisioned"
     _end_drain(work, addon)
-    formation.release_hold(work, addon.app, addon)
     for attachment in attached:
         detach(work, attachment)
     work.session.delete(addon)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from hkcli.backend import marketplace, providers
 from hkcli.backend.errors import ServiceUnavailable
+from hkcli.backend.faults import Fault
 from hkcli.backend.store import Addon, Store, now
 from hkcli.backend.work import Work, Works, asked_by
 
@@ -46,6 +47,19 @@ class Maker(Protocol):
         ...
 
 
+class AtOnce:
+    """The Maker of add-ons of which there is nothing to make: the platform itself is what they are."""
+
+    def require(self) -> None:
+        return
+
+    async def make(self, addon_id: str) -> dict[str, str]:
+        return {}
+
+    async def unmake(self, addon_id: str) -> None:
+        raise AssertionError("there is never a note of it")
+
+
 def pause_s(attempt: int) -> float:
     """Seconds before the attempt after this one, counted from 0: 1, 2, 4 ... 60."""
     return min(LONGEST_PAUSE_S, 2.0 ** min(attempt, 10))
@@ -61,6 +75,7 @@ class Provisioning:
         self._answers: dict[str, asyncio.Future[Exception | None]] = {}
         self._awaited: dict[str, asyncio.Event] = {}
         """Add-ons whose providers will say when they are there; set when they need not be waited for any more."""
+        self._sabotaged: dict[str, Fault] = {}
 
     def require(self, wanted: str) -> None:
         """Whether an add-on of this service or plan can be made at all. Raises InvalidParams."""
@@ -72,15 +87,19 @@ class Provisioning:
         with self._store.transaction() as session:
             states = {addon.id: (addon.state, addon.service) for addon in session.scalars(select(Addon))}
         for addon_id, (state, service) in states.items():
-            if state in UNDER_WAY and addon_id not in self._tasks and (maker := self._maker(service)):
+            if state in UNDER_WAY and addon_id not in self._tasks:
                 self._answers[addon_id] = asyncio.get_running_loop().create_future()
-                self._own(addon_id, self._make(addon_id, service, maker))
+                self._own(addon_id, self._make(addon_id, service, self._maker(service) or AtOnce()))
         for service, addon_id in self._made():
             if addon_id not in states and (maker := self._maker(service)):
                 self._own(addon_id, self._unmake(addon_id, service, maker))
         for addon_id, told in self._awaited.items():
             if states.get(addon_id, ("", ""))[0] not in UNDER_WAY:
                 told.set()
+
+    def sabotage(self, addon_id: str, fault: Fault) -> None:
+        """Have an add-on that was just asked for meet a fault, as long as this backend runs."""
+        self._sabotaged[addon_id] = fault
 
     async def answer(self, addon_id: str) -> Exception | None:
         """Wait until it is known whether the add-on that was just asked for is made, or will be; if not, why."""
@@ -135,9 +154,11 @@ class Provisioning:
 
     async def _make(self, addon_id: str, service: str, maker: Maker) -> None:
         note = self._notes / f"{service}.{addon_id}"
-        note.touch()
+        if not isinstance(maker, AtOnce):
+            note.touch()
         config, failure = None, None
         try:
+            await self._meet_fault(addon_id)
             config = await maker.make(addon_id)
         except Exception as error:
             failure = error
@@ -150,6 +171,13 @@ class Provisioning:
         self._answers[addon_id].set_result(failure)
         if config is None and failure is None:
             await self._be_told(addon_id)
+
+    async def _meet_fault(self, addon_id: str) -> None:
+        """Raises ServiceUnavailable for an add-on that is to fail; returns when nothing holds it up any more."""
+        if fault := self._sabotaged.pop(addon_id, None):
+            if fault.provisioning == "fails":
+                raise ServiceUnavailable(f"a fault on purpose: {fault.pattern}")
+            await fault.over.wait()
 
     async def _be_told(self, addon_id: str) -> None:
         """Until the add-on is there, or gone, or has taken too long."""

@@ -72,6 +72,8 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
         reception.doorway.open(application(platform, frozenset({settings.host})), routing)
         try:
             serving = await reception.begin()
+            discarding = asyncio.create_task(asyncio.to_thread(snapshots.discard, settings.home))
+            life.push_async_callback(asyncio.wait, [discarding])
             site.handover.conclude()
             wanted = asyncio.create_task(site.handover.wanted.wait())
             await first_of(serving, assembly.reconciling, wanted)

@@ -360,10 +360,14 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session that is committed at the end of the block, or rolled back when it raises. Raises Restarting."""
-        if self._is_closed:
-            raise Restarting
+        self.check_open()
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def check_open(self) -> None:
+        """Raises Restarting."""
+        if self._is_closed:
+            raise Restarting
 
     def _committed(self, connection: Connection) -> None:
         self.changes += connection.info.pop(CHANGED, 0)

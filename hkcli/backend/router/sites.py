@@ -44,6 +44,8 @@ class Sites:
         return host.endswith(APPS_DOMAIN) or (not is_loopback(host) and self.find(host) is not None)
 
     def find(self, host: str) -> Site | None:
+        """Raises Restarting when what the store said is true no more."""
+        self._store.check_open()
         if self._as_of != self._store.changes or len(self._known) > KNOWN_LIMIT:
             self._known.clear()
         if host not in self._known:

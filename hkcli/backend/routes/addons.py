@@ -6,6 +6,7 @@ from hkcli.backend import apps, marketplace, partners, providers, schemas, sso
 from hkcli.backend.addons.provider import Plan
 from hkcli.backend.endpoint import Answer, Call, Collection, Waiting, route
 from hkcli.backend.errors import Conflict, Forbidden, NotFound, PlatformError
+from hkcli.backend.faults import Fault
 from hkcli.backend.store import Addon, PartnerResource
 
 
@@ -24,6 +25,8 @@ def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JS
 def create(call: Call) -> Answer | Waiting:
     call.platform.provisioning.require(call.required("plan"))
     attachment = call.mapping("attachment").get("name")
+    fault: Fault | None = getattr(call.request.state, "fault", None)
+    is_sabotaged = fault is not None and fault.provisioning is not None
     addon, message = marketplace.create(
         call.work,
         call.app(),
@@ -32,7 +35,10 @@ def create(call: Call) -> Answer | Waiting:
         attach_as=str(attachment) if attachment else None,
         options=call.mapping("config"),
         confirm=call.text("confirm"),
+        at_once=not is_sabotaged,
     )
+    if fault and is_sabotaged:
+        call.platform.provisioning.sabotage(addon.id, fault)
     if addon.state != "requested":
         return document(call, addon, message)
     partners.ask(call.work, addon, call.mapping("config"))

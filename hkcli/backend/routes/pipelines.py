@@ -62,7 +62,7 @@ def info(call: Call) -> Answer:
 
 def create(call: Call) -> Answer:
     owner = call.mapping("owner")
-    if owner and (owner.get("id", call.user.id), owner.get("type", "user")) != (call.user.id, "user"):
+    if (owner.get("id") or call.user.id, owner.get("type") or "user") != (call.user.id, "user"):
         raise InvalidParams("owner must be yourself: there are no teams here.")
     pipeline = pipelines.create(call.work, call.required("name"))
     return document(pipeline)

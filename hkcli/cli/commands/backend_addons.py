@@ -25,7 +25,7 @@ def backend_addons(run: Run, as_json: bool) -> None:
     run.out.table(("slug", "service", "add-ons", "to deprovision"), rows)
 
 
-@command("backend:addons:add", epilog="Example: heroku backend:addons:add addon-manifest.json")
+@command("backend:addons:add")
 @click.argument("manifest", metavar="MANIFEST.json", type=click.Path(dir_okay=False))
 @click.option("--production", is_flag=True, help="use the manifest's production addresses instead of the test ones")
 @json_option
