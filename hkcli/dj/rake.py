@@ -1,6 +1,5 @@
 """The command line of `rake`, for an app without Ruby: `python -m hkcli.dj.rake TASK[args] ... VAR=value ...`"""
 
-import difflib
 import os
 import re
 import sys
@@ -126,6 +125,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _did_you_mean(unknown: str) -> str:
+    import difflib
+
     nearest = difflib.get_close_matches(unknown, TASKS, n=1, cutoff=0.8)
     return f"\nDid you mean?  {nearest[0]}" if nearest else ""
 
