@@ -257,6 +257,17 @@ def test_a_snapshot_of_which_something_is_missing_is_refused_and_nothing_is_chan
     assert words(home) == {"new"}
 
 
+def test_a_reset_leaves_snapshots_until_the_last_is_removed(home: Home) -> None:
+    snapshots.save(home, "a")
+    home.clear()
+    assert [each["name"] for each in snapshots.every(home)] == ["a"]
+    snapshots.restore(Home.create(home.root), "a")
+    assert words(home) == {"old"}
+    snapshots.remove_named(home, "a")
+    home.clear()
+    assert list(home.root.iterdir()) == []
+
+
 def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
     with pytest.raises(InvalidParams, match="no name for a snapshot"):
         snapshots.save(home, "../a")
