@@ -37,7 +37,7 @@ e2e: setup                       ## Run the end-to-end tests only
 bench: setup                     ## Measure, against a peer or a floor in the same run
 	@$(BIN)/python -m tests.benchmarks
 
-docs completions: setup          ## Write what is made from the command table anew: completions, help, man/
+docs completions: setup          ## Write what is made from the command table anew: completions, help, hkcli/man/
 	@$(BIN)/python -m hkcli.cli.completion completions
 	@$(BIN)/python -m hkcli.cli.reference .
 

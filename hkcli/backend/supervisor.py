@@ -32,7 +32,7 @@ from hkcli.backend.plan import (
     plan,
     restart_delay,
 )
-from hkcli.backend.rendezvous import Rendezvous
+from hkcli.backend.rendezvous import HOLD_S, Rendezvous
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ class Supervisor:
         user: str | None,
         time_to_live_s: float = TIME_TO_LIVE_S,
         copy: Callable[[bytes], object] | None = None,
+        hold_s: float = HOLD_S,
     ) -> Dyno:
         """Start a one-off; with `attach` it waits for the client that `attach_url` is given to.
 
@@ -142,7 +143,7 @@ class Supervisor:
         asked for it, None for the platform; `copy` is given what a detached one prints, besides the log."""
         if self._closing:
             raise RuntimeError("the supervisor is shutting down")
-        ticket = self._rendezvous.open() if attach else None
+        ticket = self._rendezvous.open(hold_s=hold_s) if attach else None
         dyno = self._new_dyno(spec)
         dyno.attach_url = ticket.url if ticket else None
         told = DynoLog(self._logplex, spec, copy)

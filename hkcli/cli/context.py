@@ -155,7 +155,10 @@ class Run:
     def no_token(self) -> HerokuError:
         host = self.host
         if host.is_loopback:
-            following: tuple[str, ...] = ("Start your backend, which logs you in: heroku backend:start",)
+            following: tuple[str, ...] = (
+                "Start your backend, which logs you in: heroku backend:start",
+                "Or log in as one of its users: heroku login",
+            )
         else:
             following = ("Log in: heroku login",)
         if self.env.get("HEROKU_API_KEY"):

@@ -9,6 +9,7 @@ from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.engines.local import Terminal
 from hkcli.backend.errors import BadRequest, InvalidParams, NotFound
 from hkcli.backend.one_offs import TIME_TO_LIVE_S
+from hkcli.backend.rendezvous import HOLD_S
 from hkcli.backend.store import App
 
 MAX_COMMAND_CHARS = 100_000
@@ -48,12 +49,14 @@ def run(call: Call) -> Answer:
         size=catalog.size(call.text("size") or "Basic").name,
     )
     attach, without_terminal = call.flag("attach") or False, call.flag("force_no_tty") or False
+    ours = call.request.headers.get("user-agent", "").startswith("hkcli/")
     dyno = call.platform.supervisor.run_one_off(
         spec,
         attach=attach,
         terminal=terminal_of(spec) if attach and not without_terminal else None,
         user=call.user.email,
         time_to_live_s=min(call.number("time_to_live") or TIME_TO_LIVE_S, TIME_TO_LIVE_S),
+        hold_s=0 if ours else HOLD_S,
     )
     return schemas.dyno(dyno)
 

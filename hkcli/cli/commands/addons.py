@@ -308,7 +308,7 @@ def addons_plans(run: Run, service: str, as_json: bool) -> None:
         near = nearest(service, [each["name"] for each in run.api.addon_services()])
         error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them all: heroku addons:services",)
         raise
-    plans = sorted(plans, key=lambda plan: (plan.get("price") or {"cents": 0})["cents"])
+    plans = sorted(plans, key=lambda plan: ((plan.get("price") or {"cents": 0})["cents"], plan["name"]))
     if as_json:
         run.out.json(plans)
         return

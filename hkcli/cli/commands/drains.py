@@ -12,7 +12,7 @@ from hkcli.cli.dispatch import nearest
 @json_option
 def drains(run: Run, as_json: bool) -> None:
     """List the log drains of an app."""
-    found = run.api.drains(run.app)
+    found = sorted(run.api.drains(run.app), key=lambda each: (target_of(each), each["token"]))
     if as_json:
         run.out.json(found)
         return

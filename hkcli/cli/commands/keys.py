@@ -15,7 +15,7 @@ from hkcli.cli.dispatch import nearest
 @json_option
 def keys(run: Run, whole: bool, as_json: bool) -> None:
     """List your SSH keys."""
-    found = run.api.ssh_keys()
+    found = sorted(run.api.ssh_keys(), key=lambda each: (each["public_key"].split()[2:], each["fingerprint"]))
     if as_json:
         run.out.json(found)
         return

@@ -78,11 +78,11 @@ def dyno_line(dyno: Dyno, now: datetime) -> str:
 def ps_scale(run: Run, words: tuple[str, ...], as_json: bool) -> None:
     """Show or change how many dynos of a type run."""
     updates = parse_updates(words)
-    formation = scale(run, updates) if updates else run.api.formation(run.app)
+    formation = in_order(scale(run, updates) if updates else run.api.formation(run.app))
     if as_json:
         run.out.json(formation)
     elif not updates:
-        run.out.line(" ".join(f"{each['type']}={each['quantity']}:{each['size']}" for each in in_order(formation)))
+        run.out.line(" ".join(f"{each['type']}={each['quantity']}:{each['size']}" for each in formation))
 
 
 def scale(run: Run, updates: list[dict[str, str]]) -> list[Formation]:
