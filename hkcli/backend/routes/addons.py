@@ -13,12 +13,14 @@ from hkcli.backend.store import Addon, PartnerResource
 def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JSON:
     own = [each for each in marketplace.attachments(call.session, addon) if each.app_id == addon.app_id]
     resource = call.session.get(PartnerResource, addon.id)
+    expanded = call.request.headers.get("accept-expansion", "").split(",")
     return schemas.addon(
         addon,
         sorted({name for each in own for name in each.config_vars}),
         provider_id=(resource.provider_id if resource else None) or addon.id,
         web_url=sso.page(call.platform.urls, addon, call.user),
         message=message,
+        expanded={each.strip() for each in expanded},
     )
 
 
