@@ -84,6 +84,7 @@ _heroku() {
     addons:detach) flags="--app --json --remote --help" kind=attachment ;;
     addons:rename) flags="--json --help" kind=addon ;;
     addons:docs) flags="--app --json --remote --show-url --help" kind=service ;;
+    addons:open) flags="--app --json --remote --show-url --help" ;;
     addons:wait) flags="--app --json --remote --wait-interval --help" kind=addon ;;
     addons:create) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
     addons:destroy) flags="--app --confirm --force --json --remote --help" kind=addon ;;
@@ -298,6 +299,7 @@ addons:attach
 addons:detach
 addons:rename
 addons:docs
+addons:open
 addons:wait
 addons:create
 addons:destroy

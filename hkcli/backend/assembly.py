@@ -15,6 +15,8 @@ from hkcli.backend import desired, release_phase, stack
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
 from hkcli.backend.authority import Authority
 from hkcli.backend.builds import Builds
+from hkcli.backend.dashboard.links import Links
+from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.local import LocalEngine
@@ -23,13 +25,14 @@ from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
-from hkcli.backend.platform import Platform, Seal
+from hkcli.backend.platform import Platform
 from hkcli.backend.provisioning import Provisioning
 from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.release_phase import ReleasePhases
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
+from hkcli.backend.seal import Seal
 from hkcli.backend.sources import Sources
 from hkcli.backend.store import LogDrain, Store
 from hkcli.backend.supervisor import Supervisor
@@ -102,7 +105,8 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
     await resume(provisioning, postgres, home)
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
-    for close in (postgres.stop, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    watches = Watches(store, supervisor.dynos, logplex)
+    for close in (watches.close, postgres.stop, provisioning.close, phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
@@ -116,7 +120,9 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
         outputs=outputs,
         provisioning=provisioning,
         urls=urls,
-        seal=Seal(home.secret()),
+        seal=(seal := Seal(home.secret())),
+        links=Links(seal),
+        watches=watches,
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),

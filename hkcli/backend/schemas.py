@@ -254,7 +254,7 @@ def plan(each: Plan, of: Service) -> JSON:
     }
 
 
-def addon(record: Addon, config_vars: list[str], message: str | None = None) -> JSON:
+def addon(record: Addon, config_vars: list[str], message: str | None = None, web_url: str | None = None) -> JSON:
     """Service and plan are always expanded; who asked for references finds `id` and `name` in them all the same."""
     of, chosen = providers.plan(record.plan)
     document = {
@@ -270,12 +270,12 @@ def addon(record: Addon, config_vars: list[str], message: str | None = None) -> 
         "plan": plan(chosen, of),
         "provider_id": record.id,
         "state": record.state,
-        "web_url": None,
+        "web_url": web_url,
     }
     return {**document, "provision_message": message} if message else document
 
 
-def attachment(record: Attachment, included: Mapping[str, Any] | None = None) -> JSON:
+def attachment(record: Attachment, included: Mapping[str, Any] | None = None, web_url: str | None = None) -> JSON:
     return {
         "addon": {**ref(record.addon), "app": ref(record.addon.app)},
         "app": ref(record.app),
@@ -284,7 +284,7 @@ def attachment(record: Attachment, included: Mapping[str, Any] | None = None) ->
         "log_input_url": None,
         "name": record.name,
         "namespace": None,
-        "web_url": None,
+        "web_url": web_url,
         **(included or {}),
     }
 

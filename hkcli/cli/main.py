@@ -81,6 +81,7 @@ COMMANDS = {
     "addons:detach": "hkcli.cli.commands.attachments:addons_detach",
     "addons:rename": "hkcli.cli.commands.addons_upkeep:addons_rename",
     "addons:docs": "hkcli.cli.commands.addons_upkeep:addons_docs",
+    "addons:open": "hkcli.cli.commands.addons_upkeep:addons_open",
     "addons:wait": "hkcli.cli.commands.addons_upkeep:addons_wait",
     "addons:create": "= addons:add",
     "addons:destroy": "= addons:remove",

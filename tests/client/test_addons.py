@@ -166,3 +166,18 @@ def test_a_plan_can_be_changed_by_its_service(heroku, platform):
     result = heroku("addons:upgrade", "dj:trio", "-a", "demo")
     assert result.stdout == "Three workers now.\n"
     assert result.stderr == "Changing dj-round-1 on demo from dj:single to dj:trio... done, free\n"
+
+
+def test_addons_open_opens_the_dashboard_that_the_platform_names(heroku, platform, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    link = "http://localhost:5080/dashboard/open/ticket"
+    platform.on("POST", RESOLVE, {"addon": "dj", "app": "demo"}, reply=[addon(web_url=link)])
+    result = heroku("addons:open", "dj", "--app", "demo")
+    assert (result.exit_code, result.stderr, opened) == (0, f"Opening {link}\n", [link])
+
+
+def test_addons_open_says_so_when_there_is_no_dashboard(heroku, platform):
+    platform.on("POST", RESOLVE, {"addon": "dj", "app": "demo"}, reply=[addon()])
+    result = heroku("addons:open", "dj", "--app", "demo")
+    assert result.exit_code == 1 and "dj-round-1 has no dashboard." in result.stderr

@@ -1,13 +1,15 @@
 """Add-ons: created, found, changed, destroyed."""
 
 from hkcli.backend import apps, marketplace, schemas
+from hkcli.backend.dashboard import access
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.store import Addon
 
 
 def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JSON:
     own = [each for each in marketplace.attachments(call.session, addon) if each.app_id == addon.app_id]
-    return schemas.addon(addon, sorted({name for each in own for name in each.config_vars}), message)
+    config_vars = sorted({name for each in own for name in each.config_vars})
+    return schemas.addon(addon, config_vars, message, access.web_url(call.platform, call.user, addon))
 
 
 def create(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Add-ons that are there: another name, their documentation, and waiting until they are ready."""
+"""Add-ons that are there: another name, their dashboard and documentation, and waiting until they are ready."""
 
 import click
 
@@ -39,6 +39,18 @@ def addons_docs(run: Run, addon: str, show_url: bool, as_json: bool) -> None:
     if service not in [each["name"] for each in run.api.addon_services()]:
         service = resolve(run, addon)["addon_service"]["name"]
     show_page(run, DOCS.format(service), only_print=show_url, as_json=as_json)
+
+
+@app_command("addons:open", epilog="Example: heroku addons:open dj --app example-app")
+@click.argument("addon", metavar="SERVICE|ADDON")
+@click.option("--show-url", is_flag=True, help="print the address instead of opening it; it works once")
+@json_option
+def addons_open(run: Run, addon: str, show_url: bool, as_json: bool) -> None:
+    """Open an add-on's dashboard in the web browser."""
+    found = resolve(run, addon)
+    if not (url := found.get("web_url")):
+        raise HerokuError(f"{found['name']} has no dashboard.", next=(f"Read about it: heroku addons:docs {addon}",))
+    show_page(run, url, only_print=show_url, as_json=as_json)
 
 
 @app_command("addons:wait")

@@ -96,11 +96,11 @@ class Source:
 
     def facts(self) -> "Facts":
         """What the platform says now; its silence is a reason, not an end."""
-        from hkcli.dj.status import Facts
+        from hkcli.dj.status import Facts, works_jobs
 
         run, api = self.run, self.run.api
         try:
-            workers = tuple(worker_of(dyno) for dyno in api.dynos(run.app) if works_jobs(dyno))
+            workers = tuple(worker_of(dyno) for dyno in api.dynos(run.app) if works_jobs(dyno["type"], dyno["command"]))
             if time.monotonic() - self._slow_at > SLOW_FACTS_S or not self._slow_at:
                 self._has_addon = any(each["addon_service"]["name"] == "dj" for each in api.addons(run.app))
                 self._slow_at = time.monotonic()
@@ -143,10 +143,6 @@ class Source:
         facts = self.facts()
         with self._log_lock:
             return self.table.snapshot(now, facts, self.log, self.why_no_log)
-
-
-def works_jobs(dyno: "Dyno") -> bool:
-    return dyno["type"] == "worker" or "jobs:work" in dyno["command"]
 
 
 def worker_of(dyno: "Dyno") -> Any:

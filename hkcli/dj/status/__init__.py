@@ -23,28 +23,36 @@ from hkcli.dj.status.census import Census, Row, Statements
 from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
 from hkcli.dj.status.names import brief_name
 from hkcli.dj.status.reading import reading_engine, writing_engine
-from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span
+from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span, works_jobs
 from hkcli.dj.status.snapshot import Snapshot, compose, document, with_log
-from hkcli.dj.status.worker_log import WorkerLog
+from hkcli.dj.status.verdict import Level, Verdict, verdict
+from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
 
 __all__ = [
     "DatabaseError",
     "Detail",
     "Facts",
     "JobTable",
+    "Level",
+    "Mark",
+    "Minute",
     "Reason",
     "Row",
     "Selection",
     "Snapshot",
     "State",
+    "Verdict",
     "WorkerFact",
     "WorkerLog",
     "brief_name",
+    "compose",
     "dead_locks",
     "document",
     "explain",
     "span",
+    "verdict",
     "with_log",
+    "works_jobs",
 ]
 
 BUDGET_S = 0.02
@@ -120,9 +128,21 @@ class JobTable:
     def rows(self, ids: Sequence[int]) -> list[Row]:
         return jobs.rows_of(self._engine, self._statements, ids)
 
-    def listed(self, state: State, queue: str | None = None, most: int = 50) -> list[Row]:
+    def listed(
+        self,
+        state: State,
+        queue: str | None = None,
+        most: int = 50,
+        *,
+        text: str | None = None,
+        skip: int = 0,
+        now: datetime | None = None,
+    ) -> list[Row]:
         with said():
-            return jobs.listed(self._engine, self._statements, state, self.order, queue=queue, most=most)
+            statements = self._statements
+            return jobs.listed(
+                self._engine, statements, state, self.order, queue=queue, text=text, most=most, skip=skip, now=now
+            )
 
     def detail(self, job_id: int) -> Detail | None:
         with said():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -12,12 +12,14 @@ from hkcli.dj import ruby, ruby_yaml
 from hkcli.dj.claiming import MAX_RUN_TIME, times
 from hkcli.dj.handlers import job_name
 from hkcli.dj.ruby import RubyObject
-from hkcli.dj.status.census import Row, Statements, row_of
+from hkcli.dj.status.census import IS_DUE, Row, Statements, row_of
 from hkcli.dj.status.reading import reading
 from hkcli.dj.status.reasons import Facts
 
 BATCH = 500
 LOOK_THROUGH_ROWS = 20_000
+AT_LARGE = "failed_at IS NULL AND locked_at IS NULL"
+HAS_TEXT = "(handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
 AT_REST = "(locked_at IS NULL OR failed_at IS NOT NULL)"
 RETRY_SQL = (
     "UPDATE delayed_jobs SET attempts = 0, run_at = :now, failed_at = NULL, locked_at = NULL, locked_by = NULL,"
@@ -36,7 +38,13 @@ class State(Enum):
     ANY = ("1 = 1", "id")
     FAILED = ("failed_at IS NOT NULL", "failed_at DESC, id DESC")
     RUNNING = ("failed_at IS NULL AND locked_at IS NOT NULL", "locked_at, id")
-    WAITING = ("failed_at IS NULL AND locked_at IS NULL", "")
+    WAITING = (AT_LARGE, "")
+    DUE = (f"{IS_DUE} AND COALESCE(attempts, 0) = 0", "")
+    RETRYING = ("failed_at IS NULL AND locked_at IS NULL AND attempts > 0", "run_at, id")
+    SCHEDULED = (
+        "failed_at IS NULL AND locked_at IS NULL AND COALESCE(attempts, 0) = 0 AND run_at > :now",
+        "run_at, id",
+    )
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,27 @@ class Detail:
 
 
 def listed(
-    engine: sa.Engine, statements: Statements, state: State, order: str, *, queue: str | None = None, most: int = 50
+    engine: sa.Engine,
+    statements: Statements,
+    state: State,
+    order: str,
+    *,
+    queue: str | None = None,
+    text: str | None = None,
+    most: int = 50,
+    skip: int = 0,
+    now: datetime | None = None,
 ) -> list[Row]:
-    """`order` is that in which workers take jobs."""
+    """`order` is that in which workers take jobs; `text` is looked for in handlers and errors."""
     condition, own_order = state.value
-    of_queue = "" if queue is None else " AND queue = :queue"
-    statement = statements.rows(condition + of_queue, own_order or f"{order}, id", most)
+    values: dict[str, Any] = {"now": now or datetime.now(UTC)} if ":now" in condition else {}
+    if queue is not None:
+        condition, values["queue"] = f"{condition} AND queue = :queue", queue
+    if text is not None:
+        condition, values["text"] = f"{condition} AND {HAS_TEXT}", f"%{escaped(text)}%"
+    statement = statements.rows(condition, own_order or f"{order}, id", most, skip)
     with reading(engine) as connection, connection.begin():
-        return [row_of(row) for row in connection.execute(statement, {"queue": queue} if of_queue else {})]
+        return [row_of(row) for row in connection.execute(statement, values)]
 
 
 def rows_of(engine: sa.Engine, statements: Statements, ids: Sequence[int]) -> list[Row]:
@@ -109,7 +130,7 @@ def selected(engine: sa.Engine, selection: Selection) -> list[int]:
     condition = "failed_at IS NOT NULL" if selection.failed else "1 = 1"
     values: dict[str, Any] = {}
     if selection.matching is not None:
-        condition += " AND (handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
+        condition += f" AND {HAS_TEXT}"
         values["text"] = f"%{escaped(selection.matching)}%"
     statement = sa.text(f"SELECT id FROM delayed_jobs WHERE id > :after AND id <= :upto AND {condition} ORDER BY id")
     found: list[int] = []

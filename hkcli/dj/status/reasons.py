@@ -30,6 +30,11 @@ class WorkerFact:
         return self.state == "up"
 
 
+def works_jobs(process_type: str, command: str) -> bool:
+    """Whether a dyno is one of Delayed Job's workers."""
+    return process_type == "worker" or "jobs:work" in command
+
+
 @dataclass(frozen=True)
 class Facts:
     """What surrounds the table. `workers` None: not known, for the reason given in `why_unknown`."""

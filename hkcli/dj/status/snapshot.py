@@ -5,16 +5,19 @@ A figure that cannot be known is None, and `unknown` says why, by the figure's n
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
 from hkcli.dj.queue import Counts
 from hkcli.dj.status.census import Row, Tally, counts_of
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, of_waiting
-from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
+from hkcli.dj.status.worker_log import SLICE_S, Mark, Minute, WorkerLog
 
 MINUTES_SHOWN = 30
+PACE_S = 120
+"""Of how much time the pace of work is the mean."""
+GIVEN_UP = "given up: their attempts are used up"
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,7 @@ def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts)
         add(of_waiting(queue, priority, facts), group["due"] + group["retry due"])
         add(Reason("failed before; tried again when their time comes"), group["retrying"])
         add(Reason("due later"), group["scheduled"])
-        add(Reason("given up: their attempts are used up", f"heroku dj:retry --failed{app}", True), group["failed"])
+        add(Reason(GIVEN_UP, f"heroku dj:retry --failed{app}", True), group["failed"])
     for row in locked:
         if (reason := explain(row, now, facts)).is_trouble:
             add(reason, 1)
@@ -247,17 +250,27 @@ def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts)
 def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
     minutes = log.minutes(screen.at, MINUTES_SHOWN)
     runs = sorted(log.runs_s)
-    last = [minute for minute in minutes[-6:-1] if minute] or [minute for minute in minutes[-1:] if minute]
+    done_per_minute, failed_per_minute = pace(log, screen.at)
     return replace(
         screen,
         minutes=tuple(minutes),
         marks=tuple(log.marks),
         run_p50_s=quantile(runs, 0.5),
         run_p95_s=quantile(runs, 0.95),
-        done_per_minute=sum(minute.done for minute in last) / len(last) if last else None,
-        failed_per_minute=sum(minute.failed for minute in last) / len(last) if last else None,
+        done_per_minute=done_per_minute,
+        failed_per_minute=failed_per_minute,
         lines_lost=log.lines_lost,
     )
+
+
+def pace(log: WorkerLog, now: datetime) -> tuple[float, float]:
+    """Done and failed runs a minute of late, as far as the log reaches back. Of the first and present part, a share."""
+    since = max(log.known_since or now, now - timedelta(seconds=PACE_S))
+    parts = [part for part in log.minutes(now, PACE_S // SLICE_S + 1, SLICE_S) if part and part.start >= since]
+    if not parts:
+        parts = [part for part in log.minutes(now, 2, SLICE_S) if part]
+    minutes = max(SLICE_S, (now - max(parts[0].start, since)).total_seconds()) / 60 if parts else 1.0
+    return sum(part.done for part in parts) / minutes, sum(part.failed for part in parts) / minutes
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -8,9 +8,11 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-MINUTES_KEPT = 60
+SLICE_S = 10
+"""Ends of jobs are counted in slices this long, of which a minute has a whole number."""
+SLICES_KEPT = 360
 RUNS_KEPT = 2_000
 MARKS_KEPT = 50
 LINE = re.compile(r"(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)", re.DOTALL)
@@ -67,6 +69,8 @@ class WorkerSeen:
 
 @dataclass
 class Minute:
+    """Or another whole number of slices, beginning at `start`."""
+
     start: datetime
     done: int = 0
     failed: int = 0
@@ -93,7 +97,7 @@ class WorkerLog:
     """Workers that another one on the same dyno has followed: name to dyno. They are gone."""
     lines_lost: int = 0
     has_job_lines: bool = False
-    _minutes: dict[datetime, Minute] = field(default_factory=dict)
+    _slices: dict[int, Minute] = field(default_factory=dict)
 
     def feed(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -102,14 +106,20 @@ class WorkerLog:
                 if at is not None:
                     self._line(at, found["source"], found["dyno"], found["text"])
 
-    def minutes(self, now: datetime, count: int) -> list[Minute | None]:
-        """The last minutes, the present one last; None where the log does not reach back."""
-        present = minute_of(now)
-        starts = [present - timedelta(minutes=back) for back in range(count - 1, -1, -1)]
+    def minutes(self, now: datetime, count: int, length_s: int = 60) -> list[Minute | None]:
+        """The last minutes (or parts that long), the present one last; None where the log does not reach back."""
+        present = int(now.timestamp()) // length_s * length_s
         if self.known_since is None:
             return [None] * count
-        first = minute_of(self.known_since)
-        return [self._minutes.get(start, Minute(start)) if start >= first else None for start in starts]
+        first = int(self.known_since.timestamp()) // length_s * length_s
+        starts = range(present - (count - 1) * length_s, present + 1, length_s)
+        return [self._sum(start, length_s) if start >= first else None for start in starts]
+
+    def _sum(self, start: int, length_s: int) -> Minute:
+        slices = [found for at in range(start, start + length_s, SLICE_S) if (found := self._slices.get(at))]
+        total = Minute(datetime.fromtimestamp(start, UTC))
+        total.done, total.failed = sum(each.done for each in slices), sum(each.failed for each in slices)
+        return total
 
     @property
     def done(self) -> int:
@@ -187,11 +197,12 @@ class WorkerLog:
     def _count(self, worker: WorkerSeen, at: datetime, done: int, failed: int) -> None:
         worker.done += done
         worker.failed += failed
-        minute = self._minutes.setdefault(minute_of(at), Minute(minute_of(at)))
-        minute.done += done
-        minute.failed += failed
-        while len(self._minutes) > MINUTES_KEPT:
-            del self._minutes[min(self._minutes)]
+        start = int(at.timestamp()) // SLICE_S * SLICE_S
+        part = self._slices.setdefault(start, Minute(datetime.fromtimestamp(start, UTC)))
+        part.done += done
+        part.failed += failed
+        while len(self._slices) > SLICES_KEPT:
+            del self._slices[min(self._slices)]
 
 
 def event_of(text: str) -> tuple[str, dict[str, str | None], bool] | None:
@@ -214,7 +225,3 @@ def time_of(text: str) -> datetime | None:
     except ValueError:
         return None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def minute_of(time: datetime) -> datetime:
-    return time.replace(second=0, microsecond=0)
