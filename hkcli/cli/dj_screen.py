@@ -13,6 +13,8 @@ Line = list[Piece]
 
 BARS, BARS_ASCII = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 MOST_WORKERS = 4
+CRASH_TOLD_S = 600
+"""How long a crash is told of a worker that is up again."""
 UNKNOWN = "?"
 
 
@@ -84,6 +86,8 @@ def worker_line(worker: "WorkerFact", now: datetime) -> Line:
     colour = {"up": "green", "starting": "yellow"}.get(worker.state, "red")
     line: Line = [(f"{worker.dyno} ", ""), (worker.state, colour)]
     line.append((f" {span((now - worker.since).total_seconds())}  {worker.release or ''}  ", ""))
+    if worker.crashed_at and (now - worker.crashed_at).total_seconds() < CRASH_TOLD_S:
+        line.append((f"crashed {span((now - worker.crashed_at).total_seconds())} ago  ", "red"))
     if worker.job:
         number = f" #{worker.job_id}" if worker.job_id else ""
         since = f" for {span((now - worker.job_since).total_seconds())}" if worker.job_since else ""

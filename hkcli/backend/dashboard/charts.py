@@ -135,7 +135,7 @@ def depth(screen: Snapshot, samples: Sequence[Sample], axis_s: int) -> Chart:
         "Queue depth",
         "unknown" if counts is None else f"{counts.due:,} due",
         screen.unknown.get("counts", "") or f"{counts.running if counts else 0:,} running",
-        f"Jobs due, in the last {span(axis_s)}: at most {int(most or 0):,}.",
+        f"Jobs due, in the last {span(axis_s)}: at most {int(most):,}.",
         f"{top:,}" if due else "",
         f"{top // 2:,}" if top > 1 else "",
         span(axis_s),
@@ -149,7 +149,7 @@ def latency(screen: Snapshot, samples: Sequence[Sample], axis_s: int) -> Chart:
     oldest = points(samples, screen.at, axis_s, lambda sample: sample.oldest_due_s)
     runs = points(samples, screen.at, axis_s, lambda sample: sample.run_p95_s)
     most = highest(oldest, runs)
-    top = ceiling(most or 0, ROUND_SECONDS)
+    top = ceiling(max(most, 1), ROUND_SECONDS)
     if screen.counts is None:
         value = "unknown"
     else:
@@ -160,7 +160,7 @@ def latency(screen: Snapshot, samples: Sequence[Sample], axis_s: int) -> Chart:
         value,
         screen.unknown.get("counts", "")
         or (f"run time p95 {duration(ran)}" if ran is not None else "run time unknown"),
-        f"Age of the oldest due job, in the last {span(axis_s)}: at most {duration(most or 0)}.",
+        f"Age of the oldest due job, in the last {span(axis_s)}: at most {duration(most)}.",
         duration(top) if oldest or runs else "",
         duration(top / 2) if oldest or runs else "",
         span(axis_s),

@@ -5,7 +5,7 @@ A figure that cannot be known is None, and `unknown` says why, by the figure's n
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -137,8 +137,8 @@ def with_log(facts: Facts, log: WorkerLog | None) -> Facts:
         return replace(facts, gone=gone)
     workers = []
     for worker in facts.workers:
-        seen = log.workers.get(worker.dyno)
-        if seen:
+        worker = replace(worker, crashed_at=log.crashes.get(worker.dyno))
+        if seen := log.workers.get(worker.dyno):
             worker = replace(
                 worker,
                 name=seen.name,
@@ -264,12 +264,10 @@ def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
 
 
 def pace(log: WorkerLog, now: datetime) -> tuple[float, float]:
-    """Done and failed runs a minute of late, as far as the log reaches back. Of the first and present part, a share."""
-    since = max(log.known_since or now, now - timedelta(seconds=PACE_S))
-    parts = [part for part in log.minutes(now, PACE_S // SLICE_S + 1, SLICE_S) if part and part.start >= since]
-    if not parts:
-        parts = [part for part in log.minutes(now, 2, SLICE_S) if part]
-    minutes = max(SLICE_S, (now - max(parts[0].start, since)).total_seconds()) / 60 if parts else 1.0
+    """Runs that were done and that failed a minute: the mean of the last minutes, as far as the log reaches back."""
+    parts = [part for part in log.minutes(now, PACE_S // SLICE_S, SLICE_S) if part]
+    since = max(log.known_since or now, parts[0].start if parts else now)
+    minutes = max(SLICE_S, (now - since).total_seconds()) / 60
     return sum(part.done for part in parts) / minutes, sum(part.failed for part in parts) / minutes
 
 

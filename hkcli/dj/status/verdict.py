@@ -55,7 +55,8 @@ def standing_still(screen: Snapshot) -> Verdict | None:
     """The first reason for which jobs stay where they are until somebody does something, given up ones aside."""
     for each in screen.waiting:
         if each.reason.is_trouble and each.reason.text != GIVEN_UP:
-            return Verdict(Level.TROUBLE, f"{jobs(each.count)}: {each.reason.text}.", each.reason.mend)
+            still = "stands still" if each.count == 1 else "stand still"
+            return Verdict(Level.TROUBLE, f"{jobs(each.count)} {still}: {each.reason.text}.", each.reason.mend)
     if screen.workers and (down := [worker for worker in screen.workers if worker.state == "crashed"]):
         names = ", ".join(worker.dyno for worker in down[:3])
         on_app = f" --app {screen.app}" if screen.app else ""

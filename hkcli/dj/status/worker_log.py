@@ -95,6 +95,8 @@ class WorkerLog:
     marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=MARKS_KEPT))
     former: dict[str, str] = field(default_factory=dict)
     """Workers that another one on the same dyno has followed: name to dyno. They are gone."""
+    crashes: dict[str, datetime] = field(default_factory=dict)
+    """When a dyno last crashed."""
     lines_lost: int = 0
     has_job_lines: bool = False
     _slices: dict[int, Minute] = field(default_factory=dict)
@@ -145,6 +147,8 @@ class WorkerLog:
                 self.marks.append(Mark(at, mark["version"]))
             else:
                 self.marks.append(Mark(at, f"{dyno} {'restarts' if text == 'Restarting' else 'crashed'}"))
+            if "crashed" in text:
+                self.crashes[dyno] = at
         if dyno in self.workers and text.startswith(("Process exited", "State changed from up")):
             self._is_gone(self.workers[dyno])
 
