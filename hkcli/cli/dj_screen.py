@@ -71,7 +71,7 @@ def workers(screen: "Snapshot") -> list[Line]:
         return [[("Workers  ", "bold"), ("none", "red")]]
     busy_first = sorted(screen.workers, key=lambda each: each.dyno)
     if len(busy_first) > MOST_WORKERS:
-        busy_first.sort(key=lambda each: (each.is_up, each.job is None))
+        busy_first.sort(key=lambda each: (each.is_up, not has_crashed(each, screen.at), each.job is None))
     lines = [worker_line(each, screen.at) for each in busy_first[:MOST_WORKERS]]
     if len(busy_first) > MOST_WORKERS:
         others = busy_first[MOST_WORKERS:]
@@ -86,7 +86,7 @@ def worker_line(worker: "WorkerFact", now: datetime) -> Line:
     colour = {"up": "green", "starting": "yellow"}.get(worker.state, "red")
     line: Line = [(f"{worker.dyno} ", ""), (worker.state, colour)]
     line.append((f" {span((now - worker.since).total_seconds())}  {worker.release or ''}  ", ""))
-    if worker.crashed_at and (now - worker.crashed_at).total_seconds() < CRASH_TOLD_S:
+    if worker.crashed_at and has_crashed(worker, now):
         line.append((f"crashed {span((now - worker.crashed_at).total_seconds())} ago  ", "red"))
     if worker.job:
         number = f" #{worker.job_id}" if worker.job_id else ""
@@ -95,6 +95,10 @@ def worker_line(worker: "WorkerFact", now: datetime) -> Line:
     elif worker.is_up:
         line.append(("idle", "dim"))
     return line
+
+
+def has_crashed(worker: "WorkerFact", now: datetime) -> bool:
+    return worker.crashed_at is not None and (now - worker.crashed_at).total_seconds() < CRASH_TOLD_S
 
 
 def depth(screen: "Snapshot") -> list[Line]:
