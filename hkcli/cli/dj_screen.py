@@ -12,6 +12,12 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 BARS, BARS_ASCII = "▁▂▃▄▅▆▇█", "_.-:=+*#"
+LEVELS = {
+    "well": ("all is well", "green"),
+    "attention": ("needs attention", "yellow"),
+    "trouble": ("jobs stand still", "red"),
+    "unknown": ("unknown", "yellow"),
+}
 MOST_WORKERS = 4
 CRASH_TOLD_S = 600
 """How long a crash is told of a worker that is up again."""
@@ -22,11 +28,11 @@ def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unico
     """All of it when height is None; else what matters most, in so many lines."""
     top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
     sections = [queues(screen), waiting(screen, width), running(screen), errors(screen), upcoming(screen)]
-    body = fitted([section for section in sections if section], None if height is None else height - len(top))
+    body = fitted([section for section in sections if section], None if height is None else height - len(top), width)
     return [clipped(line, width) for line in top + body]
 
 
-def fitted(sections: list[list[Line]], room: int | None) -> list[Line]:
+def fitted(sections: list[list[Line]], room: int | None, width: int = 80) -> list[Line]:
     """Every section gets its title and one line before any gets more; the rest goes round, a line each."""
     if room is None:
         return [line for section in sections for line in [[], *section]]
@@ -41,7 +47,9 @@ def fitted(sections: list[list[Line]], room: int | None) -> list[Line]:
     for count, section in zip(shown, sections, strict=True):
         lines = section[:count]
         if 1 < count < len(section):
-            lines[0] = [*lines[0], (f"  ({count - 1} of {len(section) - 1})", "dim")]
+            note = f"  ({count - 1} of {len(section) - 1})"
+            if sum(len(text) for text, _ in lines[0]) + len(note) <= width:
+                lines[0] = [*lines[0], (note, "dim")]
         found += lines
     return found
 
@@ -60,8 +68,10 @@ def clipped(line: Line, width: int) -> Line:
 
 
 def head(screen: "Snapshot") -> list[Line]:
-    era = f"  ({screen.era}'s table)" if screen.era else ""
-    return [[(f"{screen.app}", "bold"), (f"  Delayed Job{era}  ", ""), (f"{screen.at:%H:%M:%S} UTC", "dim")]]
+    from hkcli.dj.status import verdict
+
+    word, style = LEVELS[verdict(screen).level.value]
+    return [[(screen.app, "bold"), ("  Delayed Job  ", ""), (word, style), (f"  {screen.at:%H:%M:%S} UTC", "dim")]]
 
 
 def workers(screen: "Snapshot") -> list[Line]:
@@ -179,15 +189,13 @@ def queues(screen: "Snapshot") -> list[Line]:
 
     if len(screen.groups) < 2 and not any(group.queue or group.priority for group in screen.groups):
         return []
-    title = (
-        f"{'Queue':<16} {'priority':>8} {'due':>8} {'running':>8} {'retrying':>8} {'later':>8} {'given up':>8}  oldest"
-    )
+    title = f"{'Queue':<14} {'prio':>5} {'due':>8} {'running':>8} {'retrying':>8} {'later':>8} {'given up':>8}  oldest"
     lines: list[Line] = [[(title, "bold")]]
     for group in screen.groups:
         counts = group.counts
         numbers = (counts.due, counts.running, counts.retrying, counts.scheduled, counts.failed)
         priority = "" if group.priority is None else str(group.priority)
-        text = f"{(group.queue or '(none)')[:16]:<16} {priority:>8} " + " ".join(f"{number:>8,}" for number in numbers)
+        text = f"{(group.queue or '(none)')[:14]:<14} {priority:>5} " + " ".join(f"{number:>8,}" for number in numbers)
         age = "" if group.oldest_due_s is None else span(group.oldest_due_s)
         lines.append([(text, ""), (f"  {age}", "")])
     return lines
@@ -203,8 +211,17 @@ def waiting(screen: "Snapshot", width: int) -> list[Line]:
             if 10 + len(each.reason.text) + 4 + len(mend) <= width:
                 lines[-1].append((f"  > {mend}", "cyan"))
             else:
-                lines.append([(f"          > {mend}", "cyan")])
+                lines += [[(part, "cyan")] for part in command_lines(mend, width)]
     return lines if len(lines) > 1 else []
+
+
+def command_lines(command: str, width: int) -> list[str]:
+    """A command that can be copied whole: too long for a line, it goes on in the next, as a shell takes it."""
+    found, rest = [], f"  > {command}"
+    while len(rest) > width and (place := rest.rfind(" ", 5, width - 1)) > 0:
+        found.append(f"{rest[:place]} \\")
+        rest = "    " + rest[place + 1 :]
+    return [*found, rest]
 
 
 def running(screen: "Snapshot") -> list[Line]:

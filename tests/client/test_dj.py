@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hkcli.cli.dj_screen import clipped, fitted, frame, spark
+from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
 from hkcli.dj.queue import Counts
 from hkcli.dj.status import Snapshot, WorkerFact
 from hkcli.dj.status.reasons import Reason
@@ -222,3 +222,17 @@ def test_a_sparkline_tells_nothing_from_unknown():
     assert spark([None, 0, 1, 8]) == "·▁▂█"
     assert spark([None, 0, 8], is_unicode=False) == " _#"
     assert clipped([("abc", ""), ("def", "")], 4) == [("abc", ""), ("…", "")]
+
+
+def test_a_command_too_long_for_a_line_can_still_be_copied():
+    command = "heroku config:set QUEUES=mail,reports,imports,newsletters --app lingering-mist"
+    first, second = command_lines(command, 80)
+    assert first.endswith(" --app \\") and len(first) <= 80 and second == "    lingering-mist"
+    assert command_lines(command, 200) == [f"  > {command}"]
+
+
+def test_a_crash_is_told_of_a_worker_that_is_up_again():
+    fallen = WorkerFact("worker.7", "up", NOW, crashed_at=NOW - timedelta(seconds=5))
+    workers = (*(WorkerFact(f"worker.{n}", "up", NOW, job="MailJob") for n in range(6)), fallen)
+    shown = ["".join(text for text, _ in line) for line in frame(picture(workers=workers), 80)]
+    assert any("worker.7 up 0.0 s" in line and "crashed 5 s ago" in line for line in shown)

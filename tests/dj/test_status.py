@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from hkcli.dj.database import DatabaseError
 from hkcli.dj.queue import NewJob, Queue, open_queue
 from hkcli.dj.status import Facts, JobTable, Selection, State, WorkerFact, dead_locks, document
-from hkcli.dj.status.reading import with_tls
+from hkcli.dj.status.reading import reading_engine, with_tls
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -207,6 +208,21 @@ def test_a_database_elsewhere_is_spoken_to_over_tls(host: str, mode: str | None)
 
     assert with_tls(parse_url(f"postgres://u:p@{host}/name")).query.get("sslmode") == mode
     assert with_tls(parse_url(f"postgres://u:p@{host}/name?sslmode=disable")).query["sslmode"] == "disable"
+
+
+@pytest.mark.parametrize("host, is_private", [("127.0.0.1", None), ("db.example.org", {"check_hostname": False})])
+def test_mysql_elsewhere_is_spoken_to_over_tls_as_well(host: str, is_private: object) -> None:
+    pytest.importorskip("pymysql")
+    engine, asked = reading_engine(f"mysql2://u:p@{host}/name?reconnect=true"), []
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(dialect: object, record: object, words: object, options: dict[str, object]) -> None:
+        asked.append(options)
+        raise OSError("not in a test")
+
+    with pytest.raises(OSError, match="not in a test"):
+        engine.connect()
+    assert asked[0].get("ssl") == is_private and asked[0]["database"] == "name" and "reconnect" not in asked[0]
 
 
 def test_an_unknown_database_is_refused_by_name() -> None:

@@ -53,7 +53,8 @@ def dj(
 
         run.out.json(document(screen))
     else:
-        run.out.styled_lines(frame(screen, run.out.width if run.out.stdout.isatty() else 160))
+        width = run.out.width if run.out.stdout.isatty() else 160
+        run.out.styled_lines(frame(screen, width, is_unicode=run.out.is_unicode))
     if is_check:
         check(run, screen, max_age, max_failed)
 
