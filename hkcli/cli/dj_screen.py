@@ -27,7 +27,14 @@ UNKNOWN = "?"
 def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unicode: bool = True) -> list[Line]:
     """All of it when height is None; else what matters most, in so many lines."""
     top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
-    sections = [queues(screen), waiting(screen, width), running(screen), errors(screen), upcoming(screen)]
+    sections = [
+        queues(screen),
+        waiting(screen, width),
+        running(screen),
+        errors(screen),
+        upcoming(screen),
+        kinds(screen),
+    ]
     body = fitted([section for section in sections if section], None if height is None else height - len(top), width)
     return [clipped(line, width) for line in top + body]
 
@@ -133,14 +140,9 @@ def depth(screen: "Snapshot") -> list[Line]:
 
 
 def figures(values: Sequence[tuple[str, float | None]], reason: str) -> Line:
-    from hkcli.dj.status import span
-
     if all(value is None for _, value in values):
         return [(reason[:1].lower() + reason[1:] or UNKNOWN, "dim")]
-    return [
-        (f"{label} {UNKNOWN if value is None else span(value) if value >= 1 else f'{value * 1000:.0f} ms'}   ", "")
-        for label, value in values
-    ]
+    return [(f"{label} {UNKNOWN if value is None else took(value)}   ", "") for label, value in values]
 
 
 def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
@@ -258,3 +260,17 @@ def upcoming(screen: "Snapshot") -> list[Line]:
             wait = span((row.run_at - screen.at).total_seconds())
             lines.append([(f"{row.id:>8}  {row.name}  in {wait}  ", ""), (what, "dim")])
     return lines if len(lines) > 1 else []
+
+
+def kinds(screen: "Snapshot") -> list[Line]:
+    lines: list[Line] = [[(f"{'Kind of job':<32} {'done':>9} {'failed':>9} {'p50':>10} {'p95':>10}", "bold")]]
+    for kind in screen.kinds:
+        times = f"{took(kind.run_p50_s):>10} {took(kind.run_p95_s):>10}"
+        lines.append([(f"{kind.name[:32]:<32} {kind.done:>9,} {kind.failed:>9,} {times}", "")])
+    return lines if len(lines) > 1 else []
+
+
+def took(seconds: float | None) -> str:
+    from hkcli.dj.status import span
+
+    return "" if seconds is None else span(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -125,7 +125,7 @@ def test_a_change_needs_the_form_of_its_own_page(stage: Stage, browser: requests
 
 def test_what_is_wrong_with_an_action_is_said_and_changes_nothing(stage: Stage, browser: requests.Session) -> None:
     assert get(stage, browser, "confirm?action=retry").status_code == 400
-    assert get(stage, browser, "confirm?action=drop&failed=1").status_code == 400
+    assert get(stage, browser, "confirm?action=drop&state=failed").status_code == 400
     assert "No such jobs" in get(stage, browser, "confirm?action=retry&text=no-such-text-x").text
     assert "No such jobs" in get(stage, browser, "confirm?action=unlock").text
 
@@ -138,7 +138,26 @@ def test_lists_are_cut_into_pages_and_found_by_state_queue_and_text(stage: Stage
     rest = get(stage, browser, more.replace("&amp;", "&")).text
     assert rest.count('name="id"') == 10 and "51 to 60" in rest
     assert "No such jobs" in get(stage, browser, "jobs?queue=pages&state=failed").text
-    assert "60 jobs" in get(stage, browser, "confirm?action=remove&text=paging@").text
+    assert "Remove 60 jobs" in get(stage, browser, "confirm?action=remove&text=paging@&queue=pages").text
+
+
+def test_all_jobs_of_a_list_are_changed_and_the_apps_log_says_by_whom(stage: Stage, browser: requests.Session) -> None:
+    stage.enqueue("MailJob", 30, queue="bulk", to="ada@example.org")
+    asked = {"action": "remove", "queue": "bulk", "state": "due"}
+    page = get(stage, browser, "confirm?action=remove&queue=bulk&state=due").text
+    done = browser.post(address(stage, browser, "act"), asked | {"csrf": csrf_of(page)}, timeout=30)
+    assert "30 jobs removed." in done.text and ids_in(stage, "bulk") == []
+    who = stage.backend.credentials["email"]
+    assert f"app[api]: Dashboard: Remove 30 jobs by user {who}" in stage.backend.logs(stage.name)
+
+
+def test_a_worker_is_restarted_from_the_page(stage: Stage, browser: requests.Session) -> None:
+    page = get(stage, browser, "confirm?action=restart&dyno=worker.1").text
+    form = {"action": "restart", "csrf": csrf_of(page)}
+    assert browser.post(address(stage, browser, "act"), form | {"dyno": "worker.9"}, timeout=30).status_code == 404
+    done = browser.post(address(stage, browser, "act"), form | {"dyno": "worker.1"}, timeout=30)
+    assert "The dyno restarts." in done.text
+    stage.backend.wait_for_log(stage.name, "heroku[worker.1]: Restarting")
 
 
 def test_who_loses_the_app_loses_the_page(stage: Stage, shared_backend: Backend, tmp_path: Path) -> None:

@@ -167,7 +167,15 @@ def test_remove_deletes_what_matches_and_leaves_a_running_job(heroku, known, job
     assert [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs")] == [3, 4]
 
 
-@pytest.mark.parametrize("words", [(), ("1", "--failed"), ("--matching", " ")])
+def test_a_queue_can_be_emptied(heroku, known, jobs):
+    known(log=False, facts=False)
+    result = heroku("dj:remove", "--queue", "other", "--failed", "--confirm", "demo", "--app", "demo")
+    assert "No such jobs on demo" in result.stderr
+    known(log=False, facts=False)
+    assert "2 removed, 2 left" in heroku("dj:remove", "--queue", "mail", "--confirm", "demo", "--app", "demo").stderr
+
+
+@pytest.mark.parametrize("words", [(), ("1", "--failed"), ("1", "--queue", "mail"), ("--matching", " ")])
 def test_jobs_must_be_chosen_one_way(heroku, known, words):
     known(log=False, facts=False)
     assert heroku("dj:remove", *words, "--app", "demo").exit_code == 2

@@ -28,9 +28,9 @@ SERVICES = ("dj",)
 class Visitor:
     """A browser that was let in, to the dashboard of one add-on."""
 
-    user_id: str
+    user: str
+    """The email."""
     addon_id: str
-    addon: str
     app_id: str
     app: str
     csrf: str
@@ -77,7 +77,7 @@ def still_welcome(session: Session, user_id: str, addon_id: str, csrf: str) -> V
     if user is None or addon is None:
         raise NotFound("It is gone.", "session")
     app = apps.find(session, user, addon.app_id)
-    return Visitor(user.id, addon.id, addon.name, app.id, app.name, csrf)
+    return Visitor(user.email, addon.id, app.id, app.name, csrf)
 
 
 def check_change(request: Request, who: Visitor, sent: str) -> None:

@@ -1,5 +1,6 @@
 """Single jobs on the web: lists, one job, and what an operator does to them. Blocking; for a thread of its own."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from starlette.datastructures import QueryParams
 from hkcli.backend.dashboard.pages import clock, ids_of
 from hkcli.backend.dashboard.watch import Reading
 from hkcli.backend.errors import BadRequest, NotFound, PlatformError
-from hkcli.dj.status import DatabaseError, JobTable, Selection, State, dead_locks, explain
+from hkcli.dj.status import DatabaseError, JobTable, Row, Selection, State, dead_locks, explain
 
 A_PAGE, DEEPEST = 50, 10_000
 MOST_IDS = 1_000
+DYNO = re.compile(r"[A-Za-z0-9_-]{1,128}\.\d{1,6}")
 NAMED = 10
 """How many of the jobs concerned a confirmation names."""
 STATES = {
@@ -29,6 +31,7 @@ STATES = {
 ACTIONS = {
     "retry": ("Retry", "due now", "They are due at once, as if never tried. Running ones are left alone."),
     "remove": ("Remove", "removed", "They are deleted for good. Running ones are left alone."),
+    "restart": ("Restart", "", "It is stopped and started again. A job that it runs has some seconds to end."),
     "unlock": ("Unlock", "unlocked", "Their workers are gone. They are due again, and another worker takes them."),
 }
 
@@ -69,9 +72,18 @@ class Asked:
             min(int(skip), DEEPEST) if skip.isascii() and skip.isdigit() and len(skip) < 9 else 0,
         )
 
-    def query(self, skip: int) -> str:
-        values = {"state": self.state, "queue": self.queue, "text": self.text, "skip": skip or ""}
-        return urlencode({name: value for name, value in values.items() if value})
+    @property
+    def selection(self) -> Selection:
+        return Selection((), STATES[self.state][1], self.queue or None, self.text or None)
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """What an address or a form must say to mean the same."""
+        values = (("state", self.state), ("queue", self.queue), ("text", self.text))
+        return [(name, value) for name, value in values if value]
+
+    def query(self, **more: object) -> str:
+        return urlencode([*self.fields, *((name, value) for name, value in more.items() if value)])
 
 
 def listing(reading: Reading, asked: Asked) -> dict[str, Any]:
@@ -80,14 +92,7 @@ def listing(reading: Reading, asked: Asked) -> dict[str, Any]:
     rows, trouble = [], ""
     try:
         with table_of(reading) as table:
-            rows = table.listed(
-                STATES[asked.state][1],
-                asked.queue or None,
-                A_PAGE + 1,
-                text=asked.text or None,
-                skip=asked.skip,
-                now=now,
-            )
+            rows = table.listed(asked.selection, now, A_PAGE + 1, asked.skip)
     except Unreadable as error:
         trouble = error.message
     first = asked.skip + 1
@@ -96,8 +101,8 @@ def listing(reading: Reading, asked: Asked) -> dict[str, Any]:
         "states": [(value, name) for value, (name, _) in STATES.items()],
         "rows": [(row, explain(row, now, reading.facts)) for row in rows[:A_PAGE]],
         "heading": f"{first:,} to {asked.skip + min(len(rows), A_PAGE):,}" if rows else "",
-        "earlier": asked.query(max(0, asked.skip - A_PAGE)) if asked.skip else None,
-        "later": asked.query(asked.skip + A_PAGE) if len(rows) > A_PAGE and asked.skip < DEEPEST else None,
+        "earlier": asked.query(skip=max(0, asked.skip - A_PAGE)) if asked.skip else None,
+        "later": asked.query(skip=asked.skip + A_PAGE) if len(rows) > A_PAGE and asked.skip < DEEPEST else None,
         "trouble": trouble,
     }
 
@@ -124,30 +129,43 @@ def detail(reading: Reading, job_id: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Change:
-    """An action, and the jobs that it is for: by id, or given up ones, those with a text, or both."""
+    """An action, and what it is for: jobs by id or as a list shows them, or a dyno."""
 
     action: str
-    selection: Selection
+    ids: tuple[int, ...] = ()
+    asked: Asked | None = None
+    dyno: str = ""
 
     @classmethod
     def of(cls, query: QueryParams) -> Self:
         """Raises BadRequest."""
         action = query.get("action", "")
-        if action not in ACTIONS:
+        if action == "restart" and DYNO.fullmatch(query.get("dyno", "")):
+            return cls(action, dyno=query["dyno"])
+        if action == "unlock":
+            return cls(action)
+        if action not in ("retry", "remove"):
             raise BadRequest("There is no such action.")
-        ids, text = ids_of(query.getlist("id")), query.get("text", "").strip()
-        selection = Selection(ids[:MOST_IDS], query.get("failed") == "1", text or None)
-        if action != "unlock" and bool(ids) == (selection.failed or selection.matching is not None):
+        ids, asked = ids_of(query.getlist("id"))[:MOST_IDS], Asked.of(query)
+        if bool(ids) == bool(asked.fields):
             raise BadRequest("No job was chosen. Go back, and choose some.")
-        return cls(action, selection)
+        return cls(action, ids) if ids else cls(action, asked=asked)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """What a form must send to mean the same."""
-        found = [("action", self.action)] + [("id", str(each)) for each in self.selection.ids]
-        if self.selection.failed:
-            found.append(("failed", "1"))
-        return found + ([("text", self.selection.matching)] if self.selection.matching else [])
+        found = [("action", self.action), *(("id", str(each)) for each in self.ids)]
+        found += self.asked.fields if self.asked else []
+        return found + ([("dyno", self.dyno)] if self.dyno else [])
+
+    def dead(self, table: JobTable, reading: Reading, now: datetime) -> list[Row]:
+        """Locked jobs whose worker is gone."""
+        return dead_locks(table.listed(Selection(state=State.RUNNING), now, MOST_IDS), reading.facts, now)
+
+    def job_ids(self, table: JobTable, reading: Reading, now: datetime) -> list[int]:
+        if self.action == "unlock":
+            return [row.id for row in self.dead(table, reading, now)]
+        return table.selected(self.asked.selection if self.asked else Selection(self.ids), now)
 
 
 @dataclass(frozen=True)
@@ -155,49 +173,46 @@ class Done:
     action: str
     changed: int
     meant: int
+    dyno: str = ""
+
+    @property
+    def told(self) -> str:
+        """For the app's log."""
+        what = self.dyno or f"{self.changed:,} job{'s' if self.changed != 1 else ''}"
+        return f"{ACTIONS[self.action][0]} {what}"
 
     @property
     def query(self) -> str:
         return urlencode({"did": self.action, "changed": self.changed, "meant": self.meant})
 
 
-def chosen(table: JobTable, reading: Reading, change: Change) -> list[int]:
-    if change.action != "unlock":
-        return table.selected(change.selection)
-    return [row.id for row in dead_locks(table.listed(State.RUNNING, most=MOST_IDS), reading.facts, datetime.now(UTC))]
-
-
 def question(reading: Reading, change: Change) -> dict[str, Any]:
     """What the confirmation's template wants. Raises Unreadable."""
     verb, _, consequence = ACTIONS[change.action]
+    standard = {"consequence": consequence, "action": change.action, "fields": change.fields}
+    if change.dyno:
+        asked = f"{verb} {change.dyno} of {reading.subject.name}?"
+        return standard | {"question": asked, "heading": asked, "verb": f"{verb} {change.dyno}", "rows": [], "count": 1}
     with table_of(reading) as table:
-        ids = chosen(table, reading, change)
+        ids = change.job_ids(table, reading, datetime.now(UTC))
         rows = table.rows(ids[:NAMED])
-    count = len(ids)
-    if change.selection.ids:
-        count = len(rows) if count <= NAMED else count
+    count = len(rows) if len(ids) <= NAMED else len(ids)
     jobs = f"{count:,} job{'s' if count != 1 else ''}"
     asked = f"{verb} {jobs} on {reading.subject.name}?"
-    return {
-        "question": asked if count else "No such jobs",
-        "consequence": consequence if count else "They were done, changed or removed meanwhile.",
-        "heading": asked,
-        "verb": f"{verb} {jobs}",
-        "action": change.action,
-        "fields": change.fields,
-        "rows": rows,
-        "count": count,
-    }
+    if not count:
+        standard["consequence"] = "They were done, changed or removed meanwhile."
+    shown = {"question": asked if count else "No such jobs", "heading": asked, "verb": f"{verb} {jobs}"}
+    return standard | shown | {"rows": rows, "count": count}
 
 
 def carry_out(reading: Reading, change: Change) -> Done:
-    """Raises Unreadable."""
+    """What is done to jobs. Raises Unreadable."""
     now = datetime.now(UTC)
     with table_of(reading) as table:
         if change.action == "unlock":
-            dead = dead_locks(table.listed(State.RUNNING, most=MOST_IDS), reading.facts, now)
+            dead = change.dead(table, reading, now)
             return Done(change.action, table.unlock(dead), len(dead))
-        ids = table.selected(change.selection)
+        ids = change.job_ids(table, reading, now)
         changed = table.retry(ids, now) if change.action == "retry" else table.remove(ids)
         return Done(change.action, changed, len(ids))
 
@@ -207,6 +222,8 @@ def said(query: QueryParams) -> str:
     action, numbers = query.get("did", ""), ids_of([query.get("changed", ""), query.get("meant", "")])
     if action not in ACTIONS or not numbers:
         return ""
+    if action == "restart":
+        return "The dyno restarts."
     changed, meant = numbers[0], numbers[-1]
     left = f", {meant - changed:,} left alone: running, or gone meanwhile" if meant > changed else ""
     return f"{changed:,} job{'s' if changed != 1 else ''} {ACTIONS[action][1]}{left}."

@@ -14,7 +14,7 @@ from hkcli.backend.dashboard.charts import Sample, charts, duration
 from hkcli.dj.status import Minute, Snapshot, span, verdict
 
 HERE = Path(__file__).parent
-REGIONS = ("head", "verdict", "figures", "charts", "workers", "waiting", "errors", "upcoming", "queues")
+REGIONS = ("head", "verdict", "figures", "charts", "workers", "waiting", "errors", "kinds", "upcoming", "queues")
 """Parts of the overview that are sent anew when they change; a template and an element each."""
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -31,8 +30,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-
-log = logging.getLogger(__name__)
 
 Action = Callable[[Request, Platform, Visitor], Awaitable[Response]]
 
@@ -150,9 +147,20 @@ async def act(request: Request, platform: Platform, who: Visitor) -> Response:
     access.check_change(request, who, form.get("csrf", ""))
     change = jobs.Change.of(form)
     reading = await platform.watches.of(who.app_id).current()
-    done = await asyncio.to_thread(jobs.carry_out, reading, change)
-    log.info("event=jobs_changed app=%s action=%s count=%d", who.app, change.action, done.changed)
+    if change.dyno:
+        done = restarted(platform, who, change)
+    else:
+        done = await asyncio.to_thread(jobs.carry_out, reading, change)
+    platform.logplex.write(who.app_id, "app", "api", f"Dashboard: {done.told} by user {who.user}")
     return RedirectResponse(f"/dashboard/{who.addon_id}/?{done.query}", 303, HEADERS)
+
+
+def restarted(platform: Platform, who: Visitor, change: jobs.Change) -> jobs.Done:
+    """Raises NotFound."""
+    if change.dyno not in {each.spec.name for each in platform.supervisor.dynos(who.app_id)}:
+        raise NotFound("Couldn't find that dyno.", "dyno")
+    platform.supervisor.restart(who.app_id, change.dyno)
+    return jobs.Done(change.action, 1, 1, change.dyno)
 
 
 async def form_of(request: Request) -> QueryParams:

@@ -219,12 +219,13 @@ def wait(source: Source, pressed: Any, interval_s: float, since: float) -> bool:
 def dj_jobs(run: Run, state: str | None, queue: str | None, num: int, as_json: bool) -> None:
     """List jobs, with the reason why each waits."""
     with opened(run) as source:
-        from hkcli.dj.status import State, explain, with_log
+        from hkcli.dj.status import Selection, State, explain, with_log
 
-        rows = source.table.listed(State[state or "ANY"], queue, num)
+        now = datetime.now(UTC)
+        rows = source.table.listed(Selection(state=State[state or "ANY"], queue=queue), now, num)
         if not as_json:
             source.read_log()
-        now, facts = datetime.now(UTC), with_log(source.facts(), source.log)
+        facts = with_log(source.facts(), source.log)
     if as_json:
         run.out.json([row_document(row) | {"reason": explain(row, now, facts).text} for row in rows])
         return
@@ -288,9 +289,10 @@ def dj_show(run: Run, job_id: int, as_json: bool) -> None:
 
 
 def chosen_options(function: Any) -> Any:
-    """IDs, or --failed, or --matching TEXT; and --dry-run."""
+    """IDs, or any of --failed, --queue QUEUE and --matching TEXT; and --dry-run."""
     for option in (
         click.option("--dry-run", is_flag=True, help="say how many, and change nothing"),
+        click.option("--queue", metavar="QUEUE", help="those of this queue"),
         click.option("--matching", metavar="TEXT", help="those with this text in handler or error"),
         click.option("--failed", is_flag=True, help="those that were given up"),
         click.argument("ids", metavar="[ID...]", nargs=-1, type=int),
@@ -299,19 +301,21 @@ def chosen_options(function: Any) -> Any:
     return function
 
 
-def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | None) -> list[int]:
+def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | None, queue: str | None) -> list[int]:
     """The jobs that the words mean. Raises click.UsageError, HerokuError."""
-    from hkcli.dj.status import Selection
+    from hkcli.dj.status import Selection, State
 
-    if bool(ids) == (failed or matching is not None):
-        raise click.UsageError("Name jobs by ID, or choose them by --failed, --matching TEXT or both.")
+    if bool(ids) == (failed or matching is not None or queue is not None):
+        raise click.UsageError("Name jobs by ID, or choose them by --failed, --queue and --matching.")
     if matching is not None and not matching.strip():
         raise click.UsageError("--matching is empty, which is every job. Give a text.")
     if ids:
         present = {row.id for row in source.table.rows(ids)}
         if missing := [str(each) for each in ids if each not in present]:
             raise HerokuError(f"{source.run.app} has no job {', '.join(missing)}. Nothing was changed.")
-    return source.table.selected(Selection(tuple(dict.fromkeys(ids)), failed, matching))
+    state = State.FAILED if failed else State.ANY
+    wanted = Selection(tuple(dict.fromkeys(ids)), state, queue, matching)
+    return source.table.selected(wanted, datetime.now(UTC))
 
 
 @app_command("dj:retry", epilog="Examples: heroku dj:retry 42    heroku dj:retry --matching Timeout --dry-run")
@@ -323,6 +327,7 @@ def dj_retry(
     ids: tuple[int, ...],
     failed: bool,
     matching: str | None,
+    queue: str | None,
     dry_run: bool,
     confirm: str | None,
     as_json: bool,
@@ -332,7 +337,7 @@ def dj_retry(
     Running ones are left alone.
     """
     with opened(run) as source:
-        found = chosen(source, ids, failed, matching)
+        found = chosen(source, ids, failed, matching, queue)
         if is_only_said(run, "tried again", found, dry_run):
             return
         if not ids:
@@ -352,13 +357,14 @@ def dj_remove(
     ids: tuple[int, ...],
     failed: bool,
     matching: str | None,
+    queue: str | None,
     dry_run: bool,
     confirm: str | None,
     as_json: bool,
 ) -> None:
     """Delete jobs for good; running ones are left alone."""
     with opened(run) as source:
-        found = chosen(source, ids, failed, matching)
+        found = chosen(source, ids, failed, matching, queue)
         if is_only_said(run, "removed", found, dry_run):
             return
         run.confirm(confirm, f"{jobs_text(len(found))} on {run.app} will be deleted for good.")
@@ -374,12 +380,12 @@ def dj_remove(
 def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
     """Free jobs that gone workers have locked."""
     with opened(run) as source:
-        from hkcli.dj.status import State, dead_locks, with_log
+        from hkcli.dj.status import Selection, State, dead_locks, with_log
 
         source.read_log()
-        facts = with_log(source.facts(), source.log)
-        locked = source.table.listed(State.RUNNING, most=MOST_LISTED)
-        dead = dead_locks(locked, facts, datetime.now(UTC))
+        now, facts = datetime.now(UTC), with_log(source.facts(), source.log)
+        locked = source.table.listed(Selection(state=State.RUNNING), now, MOST_LISTED)
+        dead = dead_locks(locked, facts, now)
         changed = 0
         for row in dead:
             run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")

@@ -128,30 +128,18 @@ class JobTable:
     def rows(self, ids: Sequence[int]) -> list[Row]:
         return jobs.rows_of(self._engine, self._statements, ids)
 
-    def listed(
-        self,
-        state: State,
-        queue: str | None = None,
-        most: int = 50,
-        *,
-        text: str | None = None,
-        skip: int = 0,
-        now: datetime | None = None,
-    ) -> list[Row]:
+    def listed(self, wanted: Selection, now: datetime, most: int = 50, skip: int = 0) -> list[Row]:
         with said():
-            statements = self._statements
-            return jobs.listed(
-                self._engine, statements, state, self.order, queue=queue, text=text, most=most, skip=skip, now=now
-            )
+            return jobs.listed(self._engine, self._statements, wanted, self.order, now, most, skip)
 
     def detail(self, job_id: int) -> Detail | None:
         with said():
             return jobs.detail(self._engine, self._statements, job_id)
 
-    def selected(self, selection: Selection) -> list[int]:
+    def selected(self, selection: Selection, now: datetime) -> list[int]:
         with said():
             self._census_of_table()
-            return jobs.selected(self._engine, selection)
+            return jobs.selected(self._engine, selection, now)
 
     def retry(self, ids: Sequence[int], now: datetime) -> int:
         with writing(self._url) as engine:

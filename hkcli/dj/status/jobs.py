@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -49,11 +49,22 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which jobs an action is for: by id, all that were given up, or those whose handler or error has a text."""
+    """Which jobs an action is for: by id, or those in a state, of a queue, whose handler or error has a text."""
 
     ids: tuple[int, ...] = ()
-    failed: bool = False
+    state: State = State.ANY
+    queue: str | None = None
     matching: str | None = None
+
+    def condition(self, now: datetime) -> tuple[str, dict[str, Any]]:
+        """As SQL, with its values."""
+        condition = self.state.value[0]
+        values: dict[str, Any] = {"now": now} if ":now" in condition else {}
+        if self.queue is not None:
+            condition, values["queue"] = f"{condition} AND queue = :queue", self.queue
+        if self.matching is not None:
+            condition, values["text"] = f"{condition} AND {HAS_TEXT}", f"%{escaped(self.matching)}%"
+        return condition, values
 
 
 @dataclass(frozen=True)
@@ -68,25 +79,11 @@ class Detail:
 
 
 def listed(
-    engine: sa.Engine,
-    statements: Statements,
-    state: State,
-    order: str,
-    *,
-    queue: str | None = None,
-    text: str | None = None,
-    most: int = 50,
-    skip: int = 0,
-    now: datetime | None = None,
+    engine: sa.Engine, statements: Statements, wanted: Selection, order: str, now: datetime, most: int, skip: int = 0
 ) -> list[Row]:
-    """`order` is that in which workers take jobs; `text` is looked for in handlers and errors."""
-    condition, own_order = state.value
-    values: dict[str, Any] = {"now": now or datetime.now(UTC)} if ":now" in condition else {}
-    if queue is not None:
-        condition, values["queue"] = f"{condition} AND queue = :queue", queue
-    if text is not None:
-        condition, values["text"] = f"{condition} AND {HAS_TEXT}", f"%{escaped(text)}%"
-    statement = statements.rows(condition, own_order or f"{order}, id", most, skip)
+    """`order` is that in which workers take jobs, for states that have none of their own."""
+    condition, values = wanted.condition(now)
+    statement = statements.rows(condition, wanted.state.value[1] or f"{order}, id", most, skip)
     with reading(engine) as connection, connection.begin():
         return [row_of(row) for row in connection.execute(statement, values)]
 
@@ -123,16 +120,14 @@ def fields_of(handler: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(name), ruby.inspect(field)) for name, field in value.fields.items())
 
 
-def selected(engine: sa.Engine, selection: Selection) -> list[int]:
+def selected(engine: sa.Engine, selection: Selection, now: datetime) -> list[int]:
     """The ids an action would be for; a large table is looked through in parts."""
     if selection.ids:
         return list(selection.ids)
-    condition = "failed_at IS NOT NULL" if selection.failed else "1 = 1"
-    values: dict[str, Any] = {}
-    if selection.matching is not None:
-        condition += f" AND {HAS_TEXT}"
-        values["text"] = f"%{escaped(selection.matching)}%"
+    condition, values = selection.condition(now)
     statement = sa.text(f"SELECT id FROM delayed_jobs WHERE id > :after AND id <= :upto AND {condition} ORDER BY id")
+    if "now" in values:
+        statement = statement.bindparams(*times("now"))
     found: list[int] = []
     for after, upto in parts(engine):
         with reading(engine) as connection, connection.begin():

@@ -66,6 +66,17 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class KindSeen:
+    """Jobs of one class, as the log told of them: how many runs ended how, and how long those took that were done."""
+
+    name: str
+    done: int
+    failed: int
+    run_p50_s: float | None
+    run_p95_s: float | None
+
+
+@dataclass(frozen=True)
 class Snapshot:
     at: datetime
     app: str
@@ -86,6 +97,9 @@ class Snapshot:
     workers: tuple[WorkerFact, ...] | None = None
     minutes: tuple[Minute | None, ...] = ()
     marks: tuple[Mark, ...] = ()
+    kinds: tuple[KindSeen, ...] = ()
+    gave_up: int | None = None
+    """Jobs given up as the log told of them; where failed jobs are not kept, the table has none of these."""
     waiting: tuple[Waiting, ...] = ()
     unknown: dict[str, str] = field(default_factory=dict)
     lines_lost: int = 0
@@ -255,12 +269,23 @@ def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
         screen,
         minutes=tuple(minutes),
         marks=tuple(log.marks),
+        kinds=kinds_of(log),
+        gave_up=log.gave_up,
         run_p50_s=quantile(runs, 0.5),
         run_p95_s=quantile(runs, 0.95),
         done_per_minute=done_per_minute,
         failed_per_minute=failed_per_minute,
         lines_lost=log.lines_lost,
     )
+
+
+def kinds_of(log: WorkerLog) -> tuple[KindSeen, ...]:
+    """Those that ran most often first."""
+    found = []
+    for kind in sorted(log.kinds.values(), key=lambda kind: -(kind.done + kind.failed)):
+        runs = sorted(kind.runs_s)
+        found.append(KindSeen(kind.name, kind.done, kind.failed, quantile(runs, 0.5), quantile(runs, 0.95)))
+    return tuple(found)
 
 
 def pace(log: WorkerLog, now: datetime) -> tuple[float, float]:

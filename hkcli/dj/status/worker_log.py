@@ -15,6 +15,7 @@ SLICE_S = 10
 SLICES_KEPT = 360
 RUNS_KEPT = 2_000
 MARKS_KEPT = 50
+KINDS_KEPT, RUNS_OF_A_KIND = 200, 200
 LINE = re.compile(r"(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)", re.DOTALL)
 LOGGER = re.compile(r"[A-Z], \[[^\]]*\]\s+[A-Z]+ -- [^:]*: (?:\d{4}-\d\d-\d\dT\S+: )?")
 """What Ruby's Logger writes before a message, and the time that the gem adds."""
@@ -36,6 +37,7 @@ SHAPES = [
         ("failed", JOB_4 + r" FAILED permanently with (?P<error>.*)"),
         ("failed", JOB_2009 + r" failed with (?P<error>.*?)(?: - \d+ failed attempts| - keeping it as failed)?"),
         ("given up", JOB_4 + r" (?:FAILED|REMOVED) permanently because of .*"),
+        ("given up", r"\* \[JOB\] PERMANENTLY removing (?P<name>.+) because of .*"),
         ("released", JOB_4 + r" RELEASED: .*"),
         ("released", JOB_2009 + r" was interrupted and is back in the queue"),
         ("stats", rf"(?P<count>\d+) jobs processed at {DURATION} j/s, (?P<failures>\d+) failed(?: \.\.\.)?"),
@@ -76,6 +78,16 @@ class Minute:
     failed: int = 0
 
 
+@dataclass
+class Kind:
+    """What was seen of the jobs of one class."""
+
+    name: str
+    done: int = 0
+    failed: int = 0
+    runs_s: deque[float] = field(default_factory=lambda: deque(maxlen=RUNS_OF_A_KIND))
+
+
 @dataclass(frozen=True)
 class Mark:
     """Something that explains a bend in a curve: a release, a restart, a crash."""
@@ -97,6 +109,9 @@ class WorkerLog:
     """Workers that another one on the same dyno has followed: name to dyno. They are gone."""
     crashes: dict[str, datetime] = field(default_factory=dict)
     """When a dyno last crashed."""
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    gave_up: int = 0
+    """Jobs whose attempts were used up, whether they were kept on the table or not."""
     lines_lost: int = 0
     has_job_lines: bool = False
     _slices: dict[int, Minute] = field(default_factory=dict)
@@ -177,8 +192,9 @@ class WorkerLog:
         elif kind in ("done", "failed"):
             self.has_job_lines = True
             self._ended(worker, at, kind)
-            if kind == "done":
-                self.runs_s.append(float(fields["seconds"] or 0))
+            self._of_kind(kind_of(fields["name"] or ""), float(fields["seconds"] or 0) if kind == "done" else None)
+        elif kind == "given up":
+            self.gave_up += 1
         elif kind == "stats":
             self._stats(worker, at, fields)
         elif kind == "exiting":
@@ -189,6 +205,18 @@ class WorkerLog:
     def _ended(self, worker: WorkerSeen, at: datetime, kind: str) -> None:
         worker.told += 1
         self._count(worker, at, done=int(kind == "done"), failed=int(kind == "failed"))
+
+    def _of_kind(self, name: str, run_s: float | None) -> None:
+        """`run_s` None: it failed."""
+        if name not in self.kinds and len(self.kinds) >= KINDS_KEPT:
+            name = "(others)"
+        kind = self.kinds.setdefault(name, Kind(name))
+        if run_s is None:
+            kind.failed += 1
+        else:
+            kind.done += 1
+            kind.runs_s.append(run_s)
+            self.runs_s.append(run_s)
 
     def _stats(self, worker: WorkerSeen, at: datetime, fields: dict[str, str | None]) -> None:
         """Without lines about jobs (2009 writes them to the logger alone) this is all that is known."""
@@ -221,6 +249,11 @@ def event_of(text: str) -> tuple[str, dict[str, str | None], bool] | None:
             fields = found.groupdict()
             return kind, fields | ({"worker": worker["worker"]} if worker else {}), is_plain
     return None
+
+
+def kind_of(name: str) -> str:
+    """The class; an ActiveJob calls itself `SendJob [id] from DelayedJob(mail) with arguments: [...]`."""
+    return name.partition(" [")[0][:100]
 
 
 def time_of(text: str) -> datetime | None:
