@@ -158,11 +158,13 @@ def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
     rate = f"  {screen.failed_per_minute:,.1f} a minute"
     lines.append([("Failed   ", "bold"), (failed, "red" if has_failed else "dim"), (rate, "")])
     starts = [minute.start if minute else None for minute in shown]
-    marked = [(starts.index(start), mark.text) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
+    marked = [(starts.index(start), mark) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
     if marked:
         places = {place for place, _ in marked}
+        latest = [mark for place, mark in marked if place == max(places)]
+        told = next((mark for mark in reversed(latest) if mark.is_release), latest[-1])
         row = "".join("^" if place in places else " " for place in range(len(shown)))
-        lines.append([("         ", ""), (row, "dim"), (f"  ^ {marked[-1][1]}", "dim")])
+        lines.append([("         ", ""), (row, "dim"), (f"  ^ {told.text}", "dim")])
     if screen.lines_lost:
         lines.append(
             [("         ", ""), (f"{screen.lines_lost} log lines were lost: true figures are higher", "yellow")]

@@ -162,7 +162,7 @@ def latency(screen: Snapshot, samples: Sequence[Sample], axis_s: int) -> Chart:
         or (f"run time p95 {duration(ran)}" if ran is not None else "run time unknown"),
         f"Age of the oldest due job, in the last {span(axis_s)}: at most {duration(most)}.",
         duration(top) if oldest or runs else "",
-        duration(top / 2) if oldest or runs else "",
+        half(top) if oldest or runs else "",
         span(axis_s),
         series=(line("oldest due", "due", oldest, top, is_area=True), line("run time p95", "done", runs, top)),
         flags=flags(screen.marks, screen.at, axis_s),
@@ -231,26 +231,38 @@ def ceiling(value: float, steps: Sequence[float]) -> float:
 
 
 def flags(marks: Iterable[Mark], now: datetime, axis_s: int) -> tuple[Flag, ...]:
-    """The newest have names, as long as there is room between them."""
+    """What happened together is one flag, a release before the restarts that it causes. The newest have names."""
+    clusters: list[list[Mark]] = []
+    for mark in sorted(marks, key=lambda mark: mark.at, reverse=True):
+        if not 0 <= (now - mark.at).total_seconds() <= axis_s:
+            continue
+        if clusters and (clusters[-1][0].at - mark.at).total_seconds() < axis_s / SLOTS:
+            clusters[-1].append(mark)
+        else:
+            clusters.append([mark])
     found: list[Flag] = []
     free_until = float(WIDTH)
-    for mark in sorted(marks, key=lambda mark: mark.at, reverse=True):
-        age_s = (now - mark.at).total_seconds()
-        if not 0 <= age_s <= axis_s:
-            continue
-        x = round(WIDTH * (1 - age_s / axis_s), 1)
+    for cluster in clusters:
+        mark = next((each for each in cluster if each.is_release), cluster[-1])
+        x = round(WIDTH * (1 - (now - mark.at).total_seconds() / axis_s), 1)
         width = len(mark.text) * LETTER
         anchor = "end" if x > width else "start"
         right = x if anchor == "end" else x + width
         is_named = right <= free_until and sum(bool(flag.text) for flag in found) < MARKS_NAMED
         if is_named:
             free_until = right - width - LETTER
-        found.append(Flag(x, mark.text if is_named else "", anchor, f"{mark.at:%H:%M:%S} {mark.text}"))
+        tip = ", ".join(f"{each.at:%H:%M:%S} {each.text}" for each in reversed(cluster))
+        found.append(Flag(x, mark.text if is_named else "", anchor, tip))
     return tuple(found)
 
 
 def duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if 0 < seconds < 1 else span(seconds) if seconds else "0 s"
+
+
+def half(seconds: float) -> str:
+    """Of a round time: `2.5 s`, where a whole number would not be true."""
+    return f"{seconds / 2:g} s" if 2 < seconds < 60 else duration(seconds / 2)
 
 
 def rate(value: float) -> str:

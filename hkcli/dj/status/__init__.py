@@ -90,13 +90,19 @@ class JobTable:
         try:
             census = self._census_of_table()
             census.advance(now, budget_s)
-            known = [*(census.tally.locked if census.tally else ()), *(row.id for row in self._locked)]
-            self._locked = [row for row in self.rows(known) if row.locked_at and not row.failed_at]
+            self._locked = self._locked_now(census, now)
             self.trouble = ""
         except (TableMissing, DatabaseError, UnknownEra, sa.exc.SQLAlchemyError) as error:
             self._census, self._locked = None, []
             self.trouble = words_of(error)
         self.look_s = time.perf_counter() - started
+
+    def _locked_now(self, census: Census, now: datetime) -> list[Row]:
+        """Those of a count that just ended, so that all figures are of one moment; else what became of known ones."""
+        if census.tally and census.tally.ended_at == now:
+            return list(census.tally.locked.values())
+        known = [*(census.tally.locked if census.tally else ()), *(row.id for row in self._locked)]
+        return [row for row in self.rows(known) if row.locked_at and not row.failed_at]
 
     def look_through(self, now: datetime, patience_s: float) -> None:
         """Look until every row was counted once, or patience ends."""

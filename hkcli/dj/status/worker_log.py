@@ -94,6 +94,7 @@ class Mark:
 
     at: datetime
     text: str
+    is_release: bool = False
 
 
 @dataclass
@@ -159,7 +160,7 @@ class WorkerLog:
     def _event(self, at: datetime, dyno: str, text: str) -> None:
         if mark := MARK.match(text):
             if mark["version"]:
-                self.marks.append(Mark(at, mark["version"]))
+                self.marks.append(Mark(at, mark["version"], is_release=True))
             else:
                 self.marks.append(Mark(at, f"{dyno} {'restarts' if text == 'Restarting' else 'crashed'}"))
             if "crashed" in text:
