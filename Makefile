@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: quickstart setup test check e2e bench screens completions clean
+.PHONY: quickstart setup test check e2e bench screens docs clean
 
 quickstart: $(VENV)/.installed   ## Watch the Delayed Job quick start happen, for real
 	@$(BIN)/heroku quickstart
@@ -40,8 +40,9 @@ bench: setup                     ## Measure, against a peer or a floor in the sa
 screens: setup                   ## Take the README's pictures of the status screen anew
 	@$(BIN)/python -m tests.screens
 
-completions: setup               ## Write completions/ anew from the command table
+docs completions: setup          ## Write what is made from the command table anew: completions, help
 	@$(BIN)/python -m hkcli.cli.completion completions
+	@$(BIN)/python -m hkcli.cli.reference .
 
 clean:                           ## Remove what make made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

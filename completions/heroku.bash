@@ -19,27 +19,29 @@ _heroku() {
     return
   fi
   case "$name" in
-    login) flags="--interactive --json --token --help" ;;
+    login) flags="--expires-in --interactive --json --token --help" ;;
     logout) flags="--json --help" ;;
     whoami) flags="--json --help" ;;
     auth:token) flags="--json --help" ;;
     authorizations) flags="--json --help" ;;
     authorizations:create) flags="--description --expires-in --json --scope --short --help" ;;
     authorizations:info) flags="--json --help" ;;
+    authorizations:update) flags="--client-id --client-secret --description --json --help" ;;
+    authorizations:rotate) flags="--json --help" ;;
     authorizations:revoke) flags="--json --help" ;;
     authorizations:destroy) flags="--json --help" ;;
     keys) flags="--json --long --help" ;;
     keys:add) flags="--json --yes --help" ;;
     keys:remove) flags="--json --help" ;;
     keys:clear) flags="--json --help" ;;
-    apps) flags="--json --help" ;;
-    create) flags="--addons --buildpack --json --no-remote --region --remote --stack --help" ;;
-    info) flags="--app --json --remote --shell --help" ;;
+    apps) flags="--all --json --personal --space --team --help" ;;
+    create) flags="--addons --buildpack --json --no-remote --region --remote --space --stack --team --help" ;;
+    info) flags="--app --json --remote --shell --help" kind=app ;;
     rename) flags="--app --json --remote --help" ;;
     open) flags="--app --json --remote --help" ;;
     destroy) flags="--app --confirm --json --remote --help" kind=app ;;
-    apps:create) flags="--addons --buildpack --json --no-remote --region --remote --stack --help" ;;
-    apps:info) flags="--app --json --remote --shell --help" ;;
+    apps:create) flags="--addons --buildpack --json --no-remote --region --remote --space --stack --team --help" ;;
+    apps:info) flags="--app --json --remote --shell --help" kind=app ;;
     apps:rename) flags="--app --json --remote --help" ;;
     apps:open) flags="--app --json --remote --help" ;;
     apps:destroy) flags="--app --confirm --json --remote --help" kind=app ;;
@@ -50,6 +52,7 @@ _heroku() {
     maintenance:off) flags="--app --json --remote --help" ;;
     access) flags="--app --json --remote --help" ;;
     access:add) flags="--app --json --permissions --remote --help" ;;
+    access:update) flags="--app --json --permissions --remote --help" kind=collaborator ;;
     access:remove) flags="--app --json --remote --help" kind=collaborator ;;
     domains) flags="--app --json --remote --help" ;;
     domains:add) flags="--app --cert --json --remote --wait --help" ;;
@@ -75,7 +78,7 @@ _heroku() {
     git:credentials) flags="--help" ;;
     addons) flags="--all --app --json --remote --help" ;;
     addons:add) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
-    addons:remove) flags="--app --confirm --force --json --remote --help" kind=addon ;;
+    addons:remove) flags="--app --confirm --force --json --remote --wait --help" kind=addon ;;
     addons:info) flags="--app --json --remote --help" kind=addon ;;
     addons:services) flags="--json --help" ;;
     addons:plans) flags="--json --help" kind=service ;;
@@ -83,11 +86,11 @@ _heroku() {
     addons:attach) flags="--app --as --confirm --credential --json --remote --help" kind=addon ;;
     addons:detach) flags="--app --json --remote --help" kind=attachment ;;
     addons:rename) flags="--json --help" kind=addon ;;
+    addons:open) flags="--app --json --remote --show-url --help" kind=addon ;;
     addons:docs) flags="--app --json --remote --show-url --help" kind=service ;;
-    addons:open) flags="--app --json --remote --show-url --help" ;;
     addons:wait) flags="--app --json --remote --wait-interval --help" kind=addon ;;
     addons:create) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
-    addons:destroy) flags="--app --confirm --force --json --remote --help" kind=addon ;;
+    addons:destroy) flags="--app --confirm --force --json --remote --wait --help" kind=addon ;;
     addons:downgrade) flags="--app --json --remote --help" kind=plan ;;
     config) flags="--app --json --remote --shell --help" ;;
     config:get) flags="--app --json --remote --shell --help" kind=config-key ;;
@@ -108,10 +111,10 @@ _heroku() {
     ps:resize) flags="--app --json --remote --help" kind=process-quantity ;;
     ps:kill) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
-    run) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
+    run) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
     run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
-    rake) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
-    console) flags="--app --env --exit-code --no-tty --remote --size --tty --type --help" remote=yes ;;
+    rake) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
+    console) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
     dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
     dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
     dj:show) flags="--app --json --remote --help" ;;
@@ -119,7 +122,7 @@ _heroku() {
     dj:remove) flags="--app --confirm --dry-run --failed --json --matching --queue --remote --help" ;;
     dj:unlock) flags="--app --dry-run --json --remote --help" ;;
     releases) flags="--app --json --num --remote --help" ;;
-    releases:info) flags="--app --json --remote --help" ;;
+    releases:info) flags="--app --json --remote --shell --help" ;;
     releases:output) flags="--app --json --remote --help" ;;
     releases:retry) flags="--app --json --remote --help" ;;
     releases:rollback) flags="--app --json --remote --help" ;;
@@ -133,11 +136,15 @@ _heroku() {
     backend:status) flags="--json --help" ;;
     backend:env) flags="--json --shell --help" ;;
     backend:reset) flags="--confirm --json --help" ;;
+    backend:snapshot) flags="--json --help" ;;
+    backend:snapshot:save) flags="--json --help" ;;
+    backend:snapshot:restore) flags="--json --help" ;;
+    backend:snapshot:remove) flags="--json --help" ;;
     backend:faults) flags="--json --help" ;;
-    backend:faults:add) flags="--delay --json --status --times --help" ;;
+    backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--json --help" ;;
+    backend:users:add) flags="--json --two-factor-code --help" ;;
     backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;
@@ -150,7 +157,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|-c|--command|-c|--confirm|--credential|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--shell|--since|-s|--size|-s|--source|-s|--stack|--status|--store|--times|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -165,9 +172,15 @@ _heroku() {
     --as) kind=other ;;
     -b|--buildpack) kind=other ;;
     -c|--cert) kind=other ;;
+    --chance) kind=other ;;
+    --client-id) kind=other ;;
+    --client-secret) kind=other ;;
     -c|--command) kind=other ;;
     -c|--confirm) kind=app ;;
     --credential) kind=other ;;
+    --cut-after) kind=other ;;
+    --cut-bytes) kind=other ;;
+    --cut-lines) kind=other ;;
     --delay) kind=other ;;
     -d|--description) kind=other ;;
     -d|--dyno) kind=dyno ;;
@@ -195,14 +208,18 @@ _heroku() {
     --region) kind=region ;;
     -r|--remote) kind=remote ;;
     -s|--scope) kind=other ;;
+    --seed) kind=other ;;
     --shell) kind=other choices="sh fish" ;;
     --since) kind=other ;;
     -s|--size) kind=other ;;
     -s|--source) kind=other choices="app heroku" ;;
+    -s|--space) kind=other ;;
     -s|--stack) kind=stack ;;
     --status) kind=other ;;
     --store) kind=other ;;
+    -t|--team) kind=other ;;
     --times) kind=other ;;
+    --two-factor-code) kind=other ;;
     -t|--type) kind=process-type ;;
     --wait-interval) kind=other ;;
     *)
@@ -241,6 +258,8 @@ auth:token
 authorizations
 authorizations:create
 authorizations:info
+authorizations:update
+authorizations:rotate
 authorizations:revoke
 authorizations:destroy
 keys
@@ -265,6 +284,7 @@ maintenance:on
 maintenance:off
 access
 access:add
+access:update
 access:remove
 domains
 domains:add
@@ -298,8 +318,8 @@ addons:upgrade
 addons:attach
 addons:detach
 addons:rename
-addons:docs
 addons:open
+addons:docs
 addons:wait
 addons:create
 addons:destroy
@@ -348,6 +368,10 @@ backend:stop
 backend:status
 backend:env
 backend:reset
+backend:snapshot
+backend:snapshot:save
+backend:snapshot:restore
+backend:snapshot:remove
 backend:faults
 backend:faults:add
 backend:faults:clear

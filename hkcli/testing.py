@@ -4,16 +4,38 @@
         app = heroku_platform.api.create_app({"name": "my-app"})
         subprocess.run(["./deploy", app["name"]], env={**os.environ, **heroku_platform.environment}, check=True)
 
-It is one backend for the whole session, with data that is gone afterwards; the extra `backend` must be installed.
+It is one backend for the whole session. `fresh_heroku_platform` is the same one, brought back before each test to what
+it was when it started. A suite with a start of its own saves it once and restores it before each test:
+
+    @pytest.fixture(scope="session")
+    def deployed(heroku_platform):
+        ...
+        heroku_platform.save("deployed")
+
+    @pytest.fixture
+    def platform(heroku_platform, deployed):
+        heroku_platform.restore("deployed")
+        return heroku_platform
+
+The backend, and all that it holds, is gone after the session, however it ends. The extra `backend` must be installed.
 """
 
+import json
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from hkcli.api.client import PlatformAPI
-from hkcli.cli.local_backend import LocalBackend
+from hkcli.cli.local_backend import START_S, STOP_S, require_installed
+
+START = "start"
+"""The snapshot of a platform that nobody has used yet."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +50,47 @@ class TestPlatform:
     environment: dict[str, str]
     """What clients need to use it, as `heroku backend:env` prints it."""
 
+    def save(self, name: str) -> None:
+        """Keep all that the platform holds now under a name."""
+        self.api.save_snapshot(name)
+
+    def restore(self, name: str) -> None:
+        """Bring it back to what was saved; the address and the token stay."""
+        self.api.restore_snapshot(name)
+
+
+@contextmanager
+def ephemeral_backend() -> Iterator[dict[str, Any]]:
+    """A backend that ends, with all its data, at the end of the block, or of this process; where it is."""
+    require_installed()
+    words = [sys.executable, "-m", "hkcli.backend", "--ephemeral"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            if not select.select([process.stdout], [], [], START_S)[0]:
+                raise RuntimeError(f"The backend did not start within {START_S} s.")
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
 
 @pytest.fixture(scope="session")
-def heroku_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
+def heroku_platform() -> Iterator[TestPlatform]:
     """A platform for the tests of this process, on a free port."""
-    backend = LocalBackend(tmp_path_factory.mktemp("heroku"))
-    backend.start(["--port", "0", "--stop-grace", "2"])
-    try:
-        url, token = backend.running()["api_url"], backend.credentials()["token"]
-        api = PlatformAPI(url, token)
-        environment = {"HKCLI_BACKEND_HOME": str(backend.home), **backend.exports()}
-        yield TestPlatform(url, token, api, environment)
-    finally:
-        backend.stop()
-        backend.clear()
+    with ephemeral_backend() as state:
+        environment = {"HKCLI_BACKEND_HOME": state["home"], **state["environment"]}
+        token = environment["HEROKU_API_KEY"]
+        platform = TestPlatform(state["api_url"], token, PlatformAPI(state["api_url"], token), environment)
+        platform.save(START)
+        yield platform
+
+
+@pytest.fixture
+def fresh_heroku_platform(heroku_platform: TestPlatform) -> TestPlatform:
+    """The platform of the session as it was when it started."""
+    heroku_platform.restore(START)
+    return heroku_platform

@@ -12,9 +12,11 @@ class AccountCalls(Calls):
         """GET /account"""
         return cast(Account, self.get("/account"))
 
-    def authorize(self, email: str, password: str, description: str, code: str | None = None) -> Authorization:
+    def authorize(
+        self, email: str, password: str, description: str, expires_in_s: int, code: str | None = None
+    ) -> Authorization:
         """A new token for a user. Raises TwoFactorRequired. POST /oauth/authorizations"""
-        body = {"description": description, "expires_in": 2592000, "scope": ["global"]}
+        body = {"description": description, "expires_in": expires_in_s, "scope": ["global"]}
         headers = {"Heroku-Two-Factor-Code": code} if code else {}
         response = self.request(
             "POST", "/oauth/authorizations", json=body, headers=headers, auth=(email.encode(), password.encode())
@@ -36,6 +38,16 @@ class AccountCalls(Calls):
     def default_authorization(self) -> Authorization:
         """The one behind the account's API key. GET /oauth/authorizations/~"""
         return cast(Authorization, self.get("/oauth/authorizations/~"))
+
+    def update_authorization(self, authorization: str, wishes: Mapping[str, object]) -> Authorization:
+        """`wishes`: description, client. PATCH /oauth/authorizations/{authorization}"""
+        path = f"/oauth/authorizations/{segment(authorization)}"
+        return cast(Authorization, self.call("PATCH", path, json=dict(wishes)))
+
+    def rotate_authorization(self, authorization: str) -> Authorization:
+        """POST /oauth/authorizations/{authorization}/actions/regenerate-tokens"""
+        path = f"/oauth/authorizations/{segment(authorization)}/actions/regenerate-tokens"
+        return cast(Authorization, self.call("POST", path))
 
     def revoke(self, authorization: str) -> Authorization:
         """DELETE /oauth/authorizations/{authorization}"""

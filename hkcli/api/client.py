@@ -16,6 +16,7 @@ from hkcli.api.documents import (
     Plan,
     Release,
 )
+from hkcli.api.errors import NotFound
 from hkcli.api.facility_calls import FacilityCalls
 
 EXPAND_PLAN = {"Accept-Expansion": "addon_service,plan"}
@@ -32,13 +33,33 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """Own apps and those shared with the user. GET /users/~/apps"""
         return self.every("/users/~/apps")
 
+    def all_apps(self) -> list[App]:
+        """Those of the user's teams as well. GET /apps"""
+        return self.every("/apps")
+
+    def team_apps(self, team: str) -> list[App]:
+        """GET /teams/{team}/apps"""
+        return self.every(f"/teams/{segment(team)}/apps")
+
+    def team_of_space(self, space: str) -> str:
+        """The name of the team that a private space belongs to. GET /spaces/{space}"""
+        return str(self.get(f"/spaces/{segment(space)}")["team"]["name"])
+
     def app(self, app: str) -> App:
         """GET /apps/{app}"""
         return cast(App, self.get(f"/apps/{segment(app)}"))
 
+    def pipeline_coupling(self, app: str) -> dict[str, Any] | None:
+        """The pipeline that an app is in, and as what. GET /apps/{app}/pipeline-couplings"""
+        try:
+            return cast(dict[str, Any], self.get(f"/apps/{segment(app)}/pipeline-couplings"))
+        except NotFound:
+            return None
+
     def create_app(self, wishes: Mapping[str, str]) -> App:
-        """`wishes`: name, region, stack, as far as they matter. POST /apps"""
-        return cast(App, self.call("POST", "/apps", json=dict(wishes)))
+        """`wishes`: name, region, stack, team, space, as far as they matter. POST /apps, POST /teams/apps"""
+        path = "/teams/apps" if "team" in wishes or "space" in wishes else "/apps"
+        return cast(App, self.call("POST", path, json=dict(wishes)))
 
     def update_app(self, app: str, changes: Mapping[str, object]) -> App:
         """PATCH /apps/{app}"""
@@ -101,6 +122,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         body = {"addon": addon, "app": app}
         return cast(list[Addon], self.call("POST", "/actions/addons/resolve", json=body, headers=EXPAND_PLAN))
 
+    def all_attachments(self) -> list[Attachment]:
+        """Those of all apps of the user. GET /addon-attachments"""
+        return self.every("/addon-attachments")
+
     def attachments(self, app: str) -> list[Attachment]:
         """GET /apps/{app}/addon-attachments"""
         return self.every(f"/apps/{segment(app)}/addon-attachments")
@@ -133,6 +158,11 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def create_dyno(self, app: str, wishes: Mapping[str, object]) -> Dyno:
         """Run a one-off: command, attach, env, size, type, force_no_tty. POST /apps/{app}/dynos"""
         return cast(Dyno, self.call("POST", f"/apps/{segment(app)}/dynos", json=dict(wishes)))
+
+    def resize_terminal(self, app: str, dyno: str, columns: int, lines: int) -> None:
+        """Of an attached one-off, on a backend of ours alone. PUT /backend/apps/{app}/dynos/{dyno}/terminal"""
+        path = f"/backend/apps/{segment(app)}/dynos/{segment(dyno)}/terminal"
+        self.call("PUT", path, json={"columns": columns, "lines": lines})
 
     def restart_all(self, app: str) -> None:
         """DELETE /apps/{app}/dynos"""
@@ -198,9 +228,9 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /backend/users"""
         return cast(list[Any], self.get("/backend/users"))
 
-    def add_backend_user(self, email: str) -> dict[str, Any]:
-        """The account, with its `password` and `token`. POST /backend/users"""
-        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email}))
+    def add_backend_user(self, email: str, code: str | None = None) -> dict[str, Any]:
+        """The account, with its `password` and `token`; `code` is its second factor. POST /backend/users"""
+        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email, "two_factor_code": code}))
 
     def remove_backend_user(self, email: str) -> None:
         """DELETE /backend/users/{email}"""
@@ -217,3 +247,23 @@ class PlatformAPI(AccountCalls, FacilityCalls):
     def clear_faults(self) -> list[Any]:
         """Those that were on. DELETE /backend/faults"""
         return cast(list[Any], self.call("DELETE", "/backend/faults"))
+
+    def clear_fault(self, fault: str) -> dict[str, Any]:
+        """`fault`: its id. DELETE /backend/faults/{fault}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/faults/{segment(fault)}"))
+
+    def snapshots(self) -> list[Any]:
+        """GET /backend/snapshots"""
+        return cast(list[Any], self.get("/backend/snapshots"))
+
+    def save_snapshot(self, name: str) -> dict[str, Any]:
+        """POST /backend/snapshots"""
+        return cast(dict[str, Any], self.call("POST", "/backend/snapshots", json={"name": name}))
+
+    def restore_snapshot(self, name: str) -> dict[str, Any]:
+        """POST /backend/snapshots/{name}/actions/restore"""
+        return cast(dict[str, Any], self.call("POST", f"/backend/snapshots/{segment(name)}/actions/restore"))
+
+    def remove_snapshot(self, name: str) -> dict[str, Any]:
+        """DELETE /backend/snapshots/{name}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/snapshots/{segment(name)}"))

@@ -25,6 +25,8 @@ class App(TypedDict):
     owner: User
     region: Ref
     stack: Ref
+    team: NotRequired[Ref | None]
+    space: NotRequired[Ref | None]
     build_stack: NotRequired[Ref]
     maintenance: bool
     repo_size: int | None
@@ -56,6 +58,18 @@ class AddonService(TypedDict):
     state: str
 
 
+class AddonRef(Ref):
+    app: Ref
+
+
+class Attachment(TypedDict):
+    id: str
+    name: str
+    addon: AddonRef
+    app: Ref
+    web_url: NotRequired[str | None]
+
+
 class Addon(TypedDict):
     id: str
     name: str
@@ -68,17 +82,8 @@ class Addon(TypedDict):
     created_at: str
     web_url: NotRequired[str | None]
     provision_message: NotRequired[str]
-
-
-class AddonRef(Ref):
-    app: Ref
-
-
-class Attachment(TypedDict):
-    id: str
-    name: str
-    addon: AddonRef
-    app: Ref
+    attachments: NotRequired[list[Attachment]]
+    """Not the platform's: put there from its list of attachments."""
 
 
 class Formation(TypedDict):

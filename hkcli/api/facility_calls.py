@@ -21,6 +21,11 @@ class FacilityCalls(Calls):
         body = {"user": email, "permissions": list(permissions)}
         return cast(Collaborator, self.call("POST", f"/teams/apps/{segment(app)}/collaborators", json=body))
 
+    def update_team_collaborator(self, app: str, email: str, permissions: Sequence[str]) -> Collaborator:
+        """PATCH /teams/apps/{app}/collaborators/{email}"""
+        path = f"/teams/apps/{segment(app)}/collaborators/{segment(email)}"
+        return cast(Collaborator, self.call("PATCH", path, json={"permissions": list(permissions)}))
+
     def remove_collaborator(self, app: str, email: str) -> Collaborator:
         """DELETE /apps/{app}/collaborators/{email}"""
         path = f"/apps/{segment(app)}/collaborators/{segment(email)}"

@@ -3,21 +3,20 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from hkcli.api.calls import USER_AGENT, ignore
 from hkcli.api.client import PlatformAPI
 from hkcli.api.errors import ConnectionLost, HerokuError, Unreachable, api_error
 from hkcli.api.events import EventLines, PlainLines
+from hkcli.api.wakefulness import Watch
 
 if TYPE_CHECKING:
     from requests import Response
 
 HISTORY_LINES = 1500
 """The most that the platform keeps for a session to begin with."""
-QUIET_S = 120.0
-"""A tail that is silent for so long, without a sign of life, is opened anew: the connection may be dead."""
 READ_BYTES = 256 * 1024
 SESSION_GONE = (403, 404)
 PATIENCE_S, PATIENCE_HERE_S = 300.0, 15.0
@@ -40,9 +39,11 @@ class LogReader:
         tell: Callable[[str], None] = ignore,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        watch: Watch | None = None,
     ) -> None:
         self._api, self._app, self._wishes = api, app, dict(wishes)
         self._tell, self._sleep, self._clock = tell, sleep, clock
+        self._watch = watch or Watch()
         self._shown = Shown()
         self._last_id: str | None = None
         self._url: str | None = None
@@ -87,7 +88,7 @@ class LogReader:
         is_events = response.headers.get("Content-Type", "").startswith("text/event-stream")
         parser = EventLines() if is_events else PlainLines()
         seen = self._shown.filter() if self._shown and not is_resumed else None
-        with closing(response):
+        with closing(response), self._watch.over(response) if self._wishes.get("tail") else nullcontext():
             for data in received(response):
                 block = parser.feed(data)
                 self._last_id = parser.last_id or self._last_id
@@ -118,7 +119,7 @@ class LogReader:
     def _get(self, url: str, last_id: str | None) -> "Response":
         headers = {"Accept": "text/event-stream, text/plain", "Cache-Control": "no-cache", "User-Agent": USER_AGENT}
         headers |= {"Last-Event-ID": last_id} if last_id else {}
-        return self._api.transport.stream(url, headers, QUIET_S)
+        return self._api.transport.stream(url, headers, self._watch.quiet_s)
 
 
 def refused(response: "Response") -> HerokuError:

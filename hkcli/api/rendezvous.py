@@ -2,43 +2,14 @@
 
 import socket
 import ssl
-from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from hkcli.api.errors import ConnectionLost, HerokuError, Unreachable
+from hkcli.api.errors import ConnectionLost, Unreachable
 
 CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S = 20.0, 60.0
 DEFAULT_PORT = 5000
 GREETING = b"rendezvous"
 LONGEST_GREETING = 256
-EXTRA_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-
-
-def trust(env: Mapping[str, str], authority: str | None = None) -> ssl.SSLContext:
-    """The system's authorities, those that the usual variables name, and one more as PEM. Host names are checked.
-
-    Raises HerokuError when a variable names a file that can't be used."""
-    import certifi
-
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    for variable in EXTRA_AUTHORITIES:
-        if path := env.get(variable):
-            try:
-                add_authorities(context, Path(path))
-            except (OSError, ssl.SSLError) as error:
-                raise HerokuError(f"{variable} is {path}, which holds no usable certificates ({error}).") from error
-    if authority:
-        context.load_verify_locations(cadata=authority)
-    return context
-
-
-def add_authorities(context: ssl.SSLContext, path: Path) -> None:
-    if path.is_dir():
-        context.load_verify_locations(capath=str(path))
-    else:
-        context.load_verify_locations(cafile=str(path))
 
 
 def connect(url: str, context: ssl.SSLContext) -> tuple[ssl.SSLSocket, bytes]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
+from hkcli.api.authorities import SecureAdapter, trust
 from hkcli.api.curl import PASSWORD, TOKEN, curl_command
 from hkcli.api.errors import Unreachable
 
@@ -60,8 +61,10 @@ class Transport:
         self._patience = patience or Patience()
         self._session = requests.Session()
         self._session.auth = Bearer(token)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter or HTTPAdapter())
+        self._session.mount("http://", adapter or HTTPAdapter())
+        if adapter:
+            self._session.mount("https://", adapter)
+        self._can_https = adapter is not None
         self._trace = trace
         self._as_curl = as_curl
         self._token = token
@@ -106,6 +109,9 @@ class Transport:
         read_timeout_s: float | None = None,
     ) -> requests.Response:
         started = time.monotonic()
+        if not self._can_https and urlsplit(url).scheme == "https":
+            self._session.mount("https://", SecureAdapter(trust(os.environ)))
+            self._can_https = True
         proxies = {"http": "", "https": "", "no_proxy": "*"} if is_here(url) else None
         if self._as_curl:
             self._show_curl(method, url, headers, json, auth)
@@ -180,7 +186,7 @@ def may_repeat(method: str, url: str, error: requests.RequestException) -> bool:
     """Whether nothing can have happened yet, or would not matter; a refusal on this machine is final."""
     if isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidURL):
         return False
-    if isinstance(error, requests.ReadTimeout):
+    if isinstance(error, requests.Timeout):
         return False
     if errno_of(error) == errno.ECONNREFUSED:
         return not is_here(url)

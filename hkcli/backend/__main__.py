@@ -2,12 +2,18 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
+from hkcli.backend import snapshots
 from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.assembly import Settings
+from hkcli.backend.ephemeral import STOP_GRACE_S, run, temporary_home
+from hkcli.backend.errors import PlatformError
 from hkcli.backend.home import ForeignStore, Home, HomeInUse, remove
 from hkcli.backend.listening import CannotListen
 from hkcli.backend.server import serve
@@ -21,35 +27,73 @@ def reset(home: Home) -> None:
     home.clear()
 
 
+def settings(words: argparse.Namespace, home: Home) -> Settings:
+    default_grace_s = STOP_GRACE_S if words.ephemeral else Settings.stop_grace_s
+    return Settings(
+        home=home,
+        host=words.host,
+        port=0 if words.ephemeral and words.port is None else words.port,
+        store_url=words.store,
+        stop_grace_s=default_grace_s if words.stop_grace is None else words.stop_grace,
+        rate_limit=words.rate_limit,
+        postgres_url=words.postgres,
+    )
+
+
+def perform(words: argparse.Namespace, settings: Settings) -> None:
+    """Raises HomeInUse, CannotListen, ForeignStore, StoreError, PlatformError."""
+    if words.reset:
+        reset(settings.home)
+    elif words.snapshot:
+        at_rest(settings.home, words.snapshot, words.name)
+    else:
+        asyncio.run(run(settings) if words.ephemeral else serve(settings))
+
+
+BY_NAME: dict[str, Callable[[Home, str], dict[str, object]]] = {
+    "save": snapshots.save,
+    "restore": snapshots.restore,
+    "remove": snapshots.remove_named,
+}
+
+
+def at_rest(home: Home, action: str, name: str) -> None:
+    """See to the snapshots of a directory in which nothing runs; prints a document. Raises HomeInUse, PlatformError."""
+    home.lock()
+    snapshots.conclude(home)
+    print(json.dumps(BY_NAME[action](home, name) if action in BY_NAME else snapshots.every(home)))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hkcli.backend", description=__doc__)
-    parser.add_argument("--home", type=Path, required=True, help="data directory")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--home", type=Path, help="data directory")
+    where.add_argument(
+        "--ephemeral",
+        action="store_true",
+        help="a temporary data directory and a free port; print where as one line of JSON, and end, with everything, "
+        "when stdin is closed or the parent process is gone",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, help="port of the API; 0 for any free one")
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
-    parser.add_argument("--stop-grace", type=float, default=30, metavar="SECONDS", help="between SIGTERM and SIGKILL")
+    parser.add_argument("--stop-grace", type=float, metavar="SECONDS", help="between SIGTERM and SIGKILL")
     parser.add_argument("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql")
     parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
     )
     parser.add_argument("--reset", action="store_true", help="remove everything in the data directory, and end")
+    parser.add_argument("--snapshot", choices=("list", *BY_NAME), help="see to the directory's snapshots, and end")
+    parser.add_argument("--name", default="", help="of the snapshot")
     words = parser.parse_args()
     os.umask(0o077)
-    settings = Settings(
-        home=Home.create(words.home),
-        host=words.host,
-        port=words.port,
-        store_url=words.store,
-        stop_grace_s=words.stop_grace,
-        rate_limit=words.rate_limit,
-        postgres_url=words.postgres,
-    )
     try:
-        reset(settings.home) if words.reset else asyncio.run(serve(settings))
+        with temporary_home() if words.ephemeral else nullcontext(Home.create(words.home)) as home:
+            perform(words, settings(words, home))
     except HomeInUse as error:
         print(f"A backend runs on {error} already. Stop it: heroku backend:stop", file=sys.stderr)
         return 1
-    except (CannotListen, ForeignStore, StoreError) as error:
+    except (CannotListen, ForeignStore, StoreError, PlatformError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

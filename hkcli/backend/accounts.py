@@ -13,9 +13,10 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from hkcli.backend.errors import Forbidden, InvalidParams, NotFound, Unauthorized
-from hkcli.backend.store import App, Authorization, Collaborator, Key, Pipeline, Transfer, User, now
+from hkcli.backend.store import App, Authorization, Collaborator, Key, Pipeline, SecondFactor, Transfer, User, now
 
 EMAIL = re.compile(r"[^@\s:]+@[^@\s:]+")
+SECOND_FACTOR = re.compile(r"[0-9A-Za-z]{4,12}")
 REDACTED = "*" * 10
 SCOPES = ("global", "identity", "read", "write", "read-protected", "write-protected")
 CLOSED = "$"
@@ -104,6 +105,13 @@ def find_user(session: Session, identity: str) -> User:
     return found
 
 
+def set_second_factor(user: User, code: str) -> None:
+    """Ask for this code, too, from now on. Raises InvalidParams."""
+    if not SECOND_FACTOR.fullmatch(code):
+        raise InvalidParams("A two-factor code has 4 to 12 digits or letters.")
+    user.second_factor = SecondFactor(code_hash=hash_password(code, salt=secrets.token_bytes(16)))
+
+
 def restore_user(session: Session, email: str, password: str) -> User:
     """The user of this email, made if there is none, with this password."""
     user = with_email(session, email)
@@ -147,15 +155,21 @@ def close(session: Session, user: User) -> None:
     for kind in (Authorization, Collaborator, Key):
         session.execute(delete(kind).where(kind.user_id == user.id))
     session.execute(delete(Transfer).where(or_(Transfer.owner_id == user.id, Transfer.recipient_id == user.id)))
-    user.password_hash, user.name = CLOSED, None
+    user.password_hash, user.name, user.second_factor = CLOSED, None, None
     session.flush()
 
 
 def authorize(
-    session: Session, user: User, description: str, *, scope: list[str] | None = None, expires_in_s: int | None = None
+    session: Session,
+    user: User,
+    description: str,
+    *,
+    scope: list[str] | None = None,
+    expires_in_s: int | None = None,
+    token: str | None = None,
 ) -> tuple[Authorization, str]:
-    """A new authorization and its token, which is not to be had again."""
-    token = new_token()
+    """A new authorization and its token, which is not to be had again; a new one, unless one is given."""
+    token = token or new_token()
     authorization = Authorization(
         user=user,
         user_id=user.id,

@@ -8,7 +8,8 @@ from starlette.types import ASGIApp
 from hkcli.backend import links, routes
 from hkcli.backend.endpoint import json_response, refuse
 from hkcli.backend.errors import NotFound, NotImplementedHere, PlatformError
-from hkcli.backend.guard import Guard, OnPurpose
+from hkcli.backend.guard import Guard
+from hkcli.backend.on_purpose import OnPurpose
 from hkcli.backend.platform import Platform
 
 

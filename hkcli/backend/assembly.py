@@ -14,17 +14,21 @@ from sqlalchemy import select
 from hkcli.backend import desired, release_phase, stack
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
 from hkcli.backend.authority import Authority
+from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.faults import Faults
+from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
+from hkcli.backend.orphans import Orphans
 from hkcli.backend.platform import Platform
 from hkcli.backend.provisioning import Provisioning
 from hkcli.backend.rate_limits import RateLimits
@@ -58,20 +62,28 @@ class Settings:
 
 @dataclass(frozen=True)
 class Assembly:
-    """A platform that runs, and what the server in front of it needs."""
+    """A platform that runs."""
 
     platform: Platform
-    tls: ssl.SSLContext
     reconciling: "asyncio.Task[None]"
     """Ends only with the supervisor; its failure is the platform's."""
 
 
-async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncExitStack) -> Assembly:
+@dataclass(frozen=True)
+class Site:
+    """What stays when one state takes another's place: where we are reached, who vouches for us."""
+
+    api_url: str
+    authority: Authority
+    handover: Handover
+
+
+async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Assembly:
     """Make the parts and have them run; `life` ends them. Dynos of an earlier run are gone when this returns."""
     home = settings.home
     logplex = Logplex(home.logs)
     life.callback(logplex.close)
-    authority = Authority(home.authority)
+    authority = site.authority
     bundle = authority.ca_path.with_name("bundle.pem")
     write_private(bundle, trusted(authority.ca_pem))
     tls = authority.ssl_context()
@@ -82,7 +94,8 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
     await rendezvous.start()
     life.push_async_callback(rendezvous.close)
     path = os.environ.get("PATH", os.defpath)
-    engine = LocalEngine(home.dynos, home.engine_id(), path=path, stack_bin=stack.install(home.stack))
+    hosts = Hosts(home.hosts)
+    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
     patience = Patience(stop_s=settings.stop_grace_s)
     supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
     outputs = LiveOutputs()
@@ -99,14 +112,17 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
     draining.wake()
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
-    builds = Builds(home, works, repositories, urls := Urls(api_url, home.secret()), outputs, phases)
+    builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
 
     await engine.reap_strays()
     await resume(provisioning, postgres, home)
+    orphans = Orphans(store, hosts, logplex)
+    orphans.start()
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
     watches = Watches(store, supervisor.dynos, logplex)
-    for close in (watches.close, postgres.stop, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    life.push_async_callback(watches.close)
+    for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
@@ -120,14 +136,16 @@ async def assemble(settings: Settings, store: Store, api_url: str, life: AsyncEx
         outputs=outputs,
         provisioning=provisioning,
         urls=urls,
-        seal=(seal := Seal(home.secret())),
+        seal=(seal := Seal(home.seal_key())),
         links=Links(seal),
         watches=watches,
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
+        handover=site.handover,
+        browser_logins=BrowserLogins(),
     )
-    return Assembly(platform, tls, reconciling)
+    return Assembly(platform, reconciling)
 
 
 def wanted(store: Store, home: Home) -> list[DynoSpec]:

@@ -161,13 +161,19 @@ def speaks_v3(accept: str) -> bool:
     return False
 
 
-async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object sent, {} for none. Raises BadRequest."""
+async def read_raw(request: Request) -> bytes:
+    """Raises BadRequest when there is too much."""
     raw = bytearray()
     async for piece in request.stream():
         raw += piece
         if len(raw) > MAX_BODY_BYTES:
             raise BadRequest(f"The request is larger than {MAX_BODY_BYTES} bytes.")
+    return bytes(raw)
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object sent, {} for none. Raises BadRequest."""
+    raw = await read_raw(request)
     if not raw.strip():
         return {}
     try:

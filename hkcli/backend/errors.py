@@ -2,7 +2,9 @@
 
 PlatformError
 ├── Unauthorized        401  who are you?
+├── WrongSecondFactor   401
 ├── Forbidden           403  not yours
+├── TwoFactorRequired   403  the password alone does not do
 ├── NotFound            404  no such thing; `resource` says of which kind
 ├── NotAcceptable       406  the Accept header asks for another API
 ├── Conflict            409  not now
@@ -11,7 +13,8 @@ PlatformError
 ├── ConfirmationRequired 423 repeat it with `confirm`
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
-└── NotImplementedHere  501  Heroku serves this, this backend does not yet
+├── NotImplementedHere  501  Heroku serves this, this backend does not yet
+└── Restarting          503  another state takes the platform's place, or it ends
 """
 
 from typing import ClassVar
@@ -47,6 +50,23 @@ class Unauthorized(PlatformError):
 
 class Forbidden(PlatformError):
     status, id = 403, "forbidden"
+
+
+class TwoFactorRequired(PlatformError):
+    status, id = 403, "two_factor"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A second authentication factor is required for this request: send it as `Heroku-Two-Factor-Code`.",
+            headers={"Heroku-Two-Factor-Required": "true"},
+        )
+
+
+class WrongSecondFactor(PlatformError):
+    status, id = 401, "invalid_two_factor_code"
+
+    def __init__(self) -> None:
+        super().__init__("The two-factor code is wrong.")
 
 
 class NotFound(PlatformError):
@@ -92,3 +112,10 @@ class RateLimited(PlatformError):
 
 class NotImplementedHere(PlatformError):
     status, id = 501, "not_implemented"
+
+
+class Restarting(PlatformError):
+    status, id = 503, "service_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The platform is being restored, or ends. Try again.", headers={"Retry-After": "1"})

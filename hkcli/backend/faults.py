@@ -1,47 +1,85 @@
-"""Faults on purpose: answers that fail or come late, so that people see how their scripts take it."""
+"""Faults on purpose: answers that fail, come late or break off, so that people see how their scripts take it."""
 
+import random
 import uuid
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from hkcli.backend.errors import InvalidParams
+from hkcli.backend.errors import InvalidParams, NotFound
 
 NEVER = "/backend/"
 """What begins so cannot be made to fail: it is the way to end a fault."""
 STATUSES = range(400, 600)
 LONGEST_DELAY_S = 600
+SEEDS = 1 << 31
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where an answer breaks off, its connection closed without an end; whichever comes first."""
+
+    lines: int | None = None
+    """Lines of a log, in either framing."""
+    bytes: int | None = None
+    seconds: float | None = None
+
+    def __bool__(self) -> bool:
+        return self != Cut()
 
 
 @dataclass
 class Fault:
     """`pattern` is a method and a path in which `*` stands for anything: `POST /apps/*/addons`, `* /account`.
 
-    `status` None lets the request through, after the delay. `times` None is until it is cleared.
+    `status` None lets the request through, after the delay. `times` None is until it is cleared. `chance` is that of a
+    request to meet it; the same `seed` and the same requests meet it at the same places.
     """
 
     pattern: str
     status: int | None = None
     delay_s: float = 0
     times: int | None = None
+    chance: float | None = None
+    seed: int | None = None
+    cut: Cut = Cut()
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    met: int = 0
+    """How many requests have met it."""
+
+    def __post_init__(self) -> None:
+        if self.chance is not None and self.seed is None:
+            self.seed = random.randrange(SEEDS)
+        self._random = random.Random(self.seed)
 
     def check(self) -> "Fault":
         """Itself. Raises InvalidParams."""
         method, space, path = self.pattern.partition(" ")
         if not (method and space and path.startswith(("/", "*"))):
             raise InvalidParams(f"{self.pattern!r} is no pattern. Try: 'POST /apps/*/addons' or '* /account'")
-        if self.status is None and not self.delay_s:
-            raise InvalidParams("A fault needs a status, a delay, or both.")
+        if self.status is None and not self.delay_s and not self.cut:
+            raise InvalidParams("A fault needs a status, a delay, or a place where the answer is cut off.")
+        if self.status is not None and self.cut:
+            raise InvalidParams("A fault has either a status or a place where the answer is cut off.")
         if self.status is not None and self.status not in STATUSES:
             raise InvalidParams(f"{self.status} is no status of a failure: choose 400 to 599.")
         if not 0 <= self.delay_s <= LONGEST_DELAY_S:
             raise InvalidParams(f"A delay is 0 to {LONGEST_DELAY_S} seconds.")
-        if self.times is not None and self.times < 1:
-            raise InvalidParams("times must be 1 or more.")
+        if any(each is not None and each <= 0 for each in (self.times, self.cut.lines, self.cut.bytes)):
+            raise InvalidParams("times, and lines and bytes before a cut, must be 1 or more.")
+        if self.cut.seconds is not None and not 0 < self.cut.seconds <= LONGEST_DELAY_S:
+            raise InvalidParams(f"An answer is cut off after up to {LONGEST_DELAY_S} seconds.")
+        if self.chance is None and self.seed is not None:
+            raise InvalidParams("A seed is for a chance: give both.")
+        if self.chance is not None and not 0 < self.chance <= 1:
+            raise InvalidParams("A chance is more than 0, and 1 at most.")
         return self
 
     def matches(self, method: str, path: str) -> bool:
         return fnmatchcase(f"{method} {path}", self.pattern)
+
+    def strikes(self) -> bool:
+        """Whether the next request that matches meets it."""
+        return self.chance is None or self._random.random() < self.chance
 
 
 @dataclass
@@ -59,14 +97,21 @@ class Faults:
         if path.startswith(NEVER):
             return None
         for fault in self.on:
-            if fault.matches(method, path):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self.on.remove(fault)
+            if fault.matches(method, path) and fault.strikes():
+                fault.met += 1
+                if fault.met == fault.times:
+                    self.on.remove(fault)
                 return fault
         return None
 
     def clear(self) -> list[Fault]:
         gone, self.on = self.on, []
         return gone
+
+    def remove(self, fault_id: str) -> Fault:
+        """Raises NotFound."""
+        for fault in self.on:
+            if fault.id == fault_id:
+                self.on.remove(fault)
+                return fault
+        raise NotFound("Couldn't find that fault; it may have been met as often as it was to be.", "fault")

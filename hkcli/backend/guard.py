@@ -1,6 +1,5 @@
 """What every request passes, before any route: is it meant for us, and which request is it?"""
 
-import asyncio
 import uuid
 from ipaddress import ip_address
 
@@ -8,19 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hkcli.backend.endpoint import json_response
-from hkcli.backend.faults import Faults
 
 MAX_REQUEST_ID_CHARS = 200
-ERROR_IDS = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    409: "conflict",
-    422: "invalid_params",
-    429: "rate_limit",
-    500: "internal_server_error",
-    503: "service_unavailable",
-}
 
 
 class Guard:
@@ -53,24 +41,6 @@ class Guard:
         else:
             document = {"id": "forbidden", "message": f"This backend does not serve the host {host!r}."}
             await json_response(document, 403)(scope, receive, labelled)
-
-
-class OnPurpose:
-    """Lets requests meet the faults that are on."""
-
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self.app, self.faults = app, faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self.faults.strike(scope["method"], scope["path"]) if scope["type"] == "http" else None
-        if fault:
-            await asyncio.sleep(fault.delay_s)
-        if fault is None or fault.status is None:
-            await self.app(scope, receive, send)
-            return
-        document = {"id": ERROR_IDS.get(fault.status, "fault"), "message": f"A fault on purpose: {fault.pattern}"}
-        headers = {"Retry-After": "1"} if fault.status in (429, 503) else {}
-        await json_response(document, fault.status, headers)(scope, receive, send)
 
 
 def host_name(header: str) -> str:

@@ -1,5 +1,6 @@
 """The data directory: where everything is, who may use it now, and what must stay secret."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -32,7 +33,7 @@ class Home:
     def create(cls, root: Path) -> "Home":
         home = cls(root.absolute())
         folders = (home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos, home.outputs)
-        for folder in (home.root, *folders, home.sources, home.caches, home.drains, home.addons):
+        for folder in (home.root, *folders, home.sources, home.caches, home.drains, home.addons, home.hosts):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return home
 
@@ -83,6 +84,30 @@ class Home:
     def addons(self) -> Path:
         """Notes of what was made for add-ons."""
         return self.root / "addons"
+
+    @property
+    def snapshots(self) -> Path:
+        """There when there are any."""
+        return self.root / "snapshots"
+
+    @property
+    def restoring(self) -> Path:
+        """A state that is to take the place of what is here; complete when it is there."""
+        return self.root / "restoring"
+
+    @property
+    def epoch(self) -> Path:
+        """Which restored state this is; there is none before the first."""
+        return self.root / "epoch"
+
+    @property
+    def store_id(self) -> Path:
+        return self.root / "store.id"
+
+    @property
+    def hosts(self) -> Path:
+        """A note for each dyno's host, until nothing is held in its name."""
+        return self.root / "hosts"
 
     @property
     def caches(self) -> Path:
@@ -159,14 +184,17 @@ class Home:
                 remove(path)
 
     def clear(self) -> None:
-        """Remove all that a backend keeps here, and nothing else that may lie in the directory."""
+        """Remove all that a backend keeps here but snapshots, and nothing else that may lie in the directory."""
         for path in (
             *(self.repositories, self.slugs, self.builds, self.databases, self.logs, self.dynos, self.outputs),
-            *(self.sources, self.drains, self.addons, self.caches, self.authority, self.stack),
-            *(self.store, self.state, self.credentials, self.root / "store.id", self.root / "secret.key"),
+            *(self.sources, self.drains, self.addons, self.hosts, self.caches, self.authority, self.stack),
+            *(self.restoring, self.store, self.state, self.credentials, self.store_id, self.epoch),
+            self.root / "secret.key",
             *(self.root / "backend.log", self.root / "postgresql", self.root / "lock"),
         ):
             remove(path)
+        with contextlib.suppress(OSError):
+            self.snapshots.rmdir()
 
     def lock(self) -> None:
         """Claim the directory until this process ends, however it ends: nothing else lets go. Raises HomeInUse."""
@@ -179,7 +207,7 @@ class Home:
 
     def belongs_to(self, store_id: str) -> None:
         """Bind the directory to its store at the first start. Raises ForeignStore when it is another one's."""
-        path = self.root / "store.id"
+        path = self.store_id
         if not path.exists():
             write_private(path, store_id.encode())
         if path.read_text() != store_id:
@@ -188,12 +216,13 @@ class Home:
                 "another directory (HKCLI_BACKEND_HOME=DIR), or remove what is there: heroku backend:reset"
             )
 
-    def owner_token(self) -> str:
-        """What the owner's programs log in with; empty when there is none yet."""
+    def owner(self) -> dict[str, str] | None:
+        """`email`, `password` and `token` that the owner's programs log in with; None before the first start."""
         try:
-            return str(json.loads(self.credentials.read_text())["token"])
-        except (FileNotFoundError, ValueError, KeyError):
-            return ""
+            document = json.loads(self.credentials.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return document if isinstance(document, dict) and document.keys() >= {"email", "password", "token"} else None
 
     def secret(self) -> bytes:
         """32 bytes that never leave the directory; made at the first call."""
@@ -201,6 +230,10 @@ class Home:
         if not path.exists():
             write_private(path, secrets.token_bytes(32))
         return path.read_bytes()
+
+    def seal_key(self) -> bytes:
+        """What tickets are sealed with: those for another state, before one was restored, are good no longer."""
+        return hashlib.sha256(self.secret() + (self.epoch.read_bytes() if self.epoch.exists() else b"")).digest()
 
     def engine_id(self) -> str:
         """What marks the processes of this directory's dynos, so that a later run can find them."""

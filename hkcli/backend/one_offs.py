@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -67,12 +67,22 @@ class OneOff:
         self._ticket = ticket
         self._terminal = terminal
         self._time_to_live_s = time_to_live_s
-        self._patience = patience
+        self.patience = patience
         self._now = now
         self._stop = asyncio.Event()
+        self._process: Process | None = None
 
     def stop(self) -> None:
         self._stop.set()
+
+    def resize(self, columns: int, lines: int) -> bool:
+        """Another size for its terminal, now or from its start; False if it has none."""
+        if self._terminal is None:
+            return False
+        self._terminal = replace(self._terminal, columns=columns, lines=lines)
+        if self._process is not None:
+            self._process.resize(columns, lines)
+        return True
 
     async def run(self) -> int:
         """From start to end; returns the exit status."""
@@ -120,7 +130,7 @@ class OneOff:
             await connection.close()
 
     async def _client(self, ticket: Ticket) -> Connection | None:
-        attaching = asyncio.create_task(ticket.attached(within_s=self._patience.attach_s))
+        attaching = asyncio.create_task(ticket.attached(within_s=self.patience.attach_s))
         await first_of(attaching, self._stop.wait())
         try:
             return attaching.result() if attaching.done() else None
@@ -147,7 +157,7 @@ class OneOff:
         except (SlugError, OSError) as error:
             self._log.cannot_start(error)
             return None
-        self.dyno.pid = process.pid
+        self.dyno.pid, self._process = process.pid, process
         dyno_log.change_state(self.dyno, DynoState.UP, self._log, self._now())
         return process
 
@@ -171,9 +181,9 @@ class OneOff:
             if not await process.gone(within_s=0):
                 await process.stop(grace_s=LEFTOVER_GRACE_S)
         elif client_gone and client_gone.done() and not self._stop.is_set():
-            await hang_up(process, self._log, within_s=self._patience.hang_up_s)
+            await hang_up(process, self._log, within_s=self.patience.hang_up_s)
         else:
-            await stop(process, self._log, grace_s=self._patience.stop_s)
+            await stop(process, self._log, grace_s=self.patience.stop_s)
         await process.kill()
 
 

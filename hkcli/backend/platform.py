@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.faults import Faults
+from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
@@ -41,3 +43,5 @@ class Platform:
     ca_pem: str
     rate_limits: RateLimits
     faults: Faults
+    handover: Handover
+    browser_logins: BrowserLogins

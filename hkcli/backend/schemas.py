@@ -83,14 +83,14 @@ def account(user: User) -> JSON:
         "name": user.name,
         "sms_number": None,
         "suspended_at": None,
-        "two_factor_authentication": False,
+        "two_factor_authentication": user.second_factor is not None,
         "verified": True,
     }
 
 
 def authorization(record: Authorization, token: str | None = None) -> JSON:
     """The token itself is shown once, when it is made; later only what names it."""
-    left_s = int((record.expires_at - record.created_at).total_seconds()) if record.expires_at else None
+    left_s = round((record.expires_at - record.created_at).total_seconds()) if record.expires_at else None
     return {
         "access_token": {"expires_in": left_s, "id": record.token_id, "token": token or record.token_hint},
         "client": None,

@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -16,14 +16,19 @@ from typing import Any, cast
 import uvicorn
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, guard
+from hkcli.backend import accounts, builds, guard, snapshots
 from hkcli.backend.application import application
-from hkcli.backend.assembly import Assembly, Settings, assemble
+from hkcli.backend.assembly import Assembly, Settings, Site, assemble
+from hkcli.backend.authority import Authority
+from hkcli.backend.client_environment import client_environment
+from hkcli.backend.doorway import Doorway
 from hkcli.backend.either import EitherServer
 from hkcli.backend.engines import members
 from hkcli.backend.errors import Unauthorized
+from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.listening import listen
+from hkcli.backend.one_offs import finish, first_of
 from hkcli.backend.router.exchange import Routing
 from hkcli.backend.router.front import Front
 from hkcli.backend.router.sites import Sites
@@ -31,57 +36,108 @@ from hkcli.backend.schemas import timestamp
 from hkcli.backend.store import Store
 
 CLOSE_STREAMS_S = 2
+DISCARDED_GRACE_S = 0.5
+"""Between SIGTERM and SIGKILL for the dynos of a state that is given up: what they would still write is, too."""
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], object] = lambda state: None) -> None:
     """Run until SIGTERM or SIGINT; a second one does not wait for dynos to end.
 
-    Raises HomeInUse, CannotListen, StoreError.
+    `announced` is given the state (`announce`) when there are answers. Raises HomeInUse, CannotListen, StoreError.
     """
     home = settings.home
-    async with AsyncExitStack() as life:
+    async with AsyncExitStack() as stack:
         home.lock()
+        snapshots.conclude(home)
         listeners = listen(settings.host, settings.port)
         for listener in listeners:
-            life.callback(listener.close)
-        store = Store(settings.store_url or f"sqlite:///{home.store}")
-        life.callback(store.close)
-        home.belongs_to(store.identity())
-        ensure_owner(store, home)
-        builds.fail_interrupted(store)
-        home.sweep(**store.known())
+            stack.callback(listener.close)
         port = listeners[0].getsockname()[1]
         host = "localhost" if guard.is_loopback(settings.host) else settings.host
-        api_url = f"http://{host}:{port}"
-        assembly = await assemble(settings, store, api_url, life)
-        await answer(settings, assembly, listeners, port)
+        site = Site(f"http://{host}:{port}", Authority(home.authority), Handover())
+        reception = Reception(listeners, site, home, announced)
+        stack.push_async_callback(reception.close)
+        while await live(settings, site, reception, port):
+            snapshots.conclude(home)
 
 
-async def answer(settings: Settings, assembly: Assembly, listeners: list[socket.socket], port: int) -> None:
-    """Answer requests until a signal, or until the platform fails, which is raised."""
-    platform, home = assembly.platform, settings.home
-    routing = Routing(Sites(platform.store, platform.supervisor.dynos), platform.logplex, port)
-    config = uvicorn.Config(
-        application(platform, frozenset({settings.host})),
-        http=cast(type[asyncio.Protocol], partial(Front, routing)),
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=CLOSE_STREAMS_S,
-    )
-    server = Server(config, assembly.tls)
-    interrupt_on_signals(server, home.engine_id())
-    serving = asyncio.create_task(server.serve(sockets=listeners))
-    try:
-        await server.ready.wait()
-        announce(home, platform.urls.api, port)
-        await asyncio.wait({serving, assembly.reconciling}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        home.state.unlink(missing_ok=True)
-        server.should_exit = True
-        await serving
-    if assembly.reconciling.done():
-        assembly.reconciling.result()
+async def live(settings: Settings, site: Site, reception: "Reception", port: int) -> bool:
+    """Be the platform of the state that is in the data directory; whether another state is to take its place.
+
+    Raises what the platform fails with."""
+    async with AsyncExitStack() as life:
+        assembly = await begin(settings, site, life)
+        platform, wants_another = assembly.platform, False
+        routing = Routing(Sites(platform.store, platform.supervisor.dynos), platform.logplex, port)
+        reception.doorway.open(application(platform, frozenset({settings.host})), routing)
+        try:
+            serving = await reception.begin()
+            site.handover.conclude()
+            wanted = asyncio.create_task(site.handover.wanted.wait())
+            await first_of(serving, assembly.reconciling, wanted)
+            wants_another = wanted.done()
+            await finish(wanted, within_s=0)
+        finally:
+            reception.doorway.close()
+            if not wants_another:
+                await reception.close()
+        if assembly.reconciling.done():
+            assembly.reconciling.result()
+        if wants_another:
+            platform.supervisor.hasten(DISCARDED_GRACE_S)
+        return wants_another
+
+
+async def begin(settings: Settings, site: Site, life: AsyncExitStack) -> Assembly:
+    """The platform of what is in the data directory. Raises StoreError, ForeignStore."""
+    home = settings.home
+    store = Store(settings.store_url or f"sqlite:///{home.store}")
+    life.callback(store.close)
+    home.belongs_to(store.identity())
+    ensure_owner(store, home)
+    builds.fail_interrupted(store)
+    home.sweep(**store.known())
+    return await assemble(settings, store, site, life)
+
+
+class Reception:
+    """Answers on the sockets, whichever platform is behind the doorway, from `begin` to `close`."""
+
+    def __init__(
+        self,
+        listeners: list[socket.socket],
+        site: Site,
+        home: Home,
+        announced: Callable[[dict[str, Any]], object],
+    ) -> None:
+        self._announced = announced
+        self.doorway = Doorway()
+        self._listeners, self._site, self._home = listeners, site, home
+        config = uvicorn.Config(
+            self.doorway,
+            http=cast(type[asyncio.Protocol], partial(Front, self.doorway)),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=CLOSE_STREAMS_S,
+        )
+        self._server = Server(config, site.authority.ssl_context())
+        self._serving: asyncio.Task[None] | None = None
+
+    async def begin(self) -> "asyncio.Task[None]":
+        """The task that serves; begun at the first call, and announced."""
+        if self._serving is None:
+            interrupt_on_signals(self._server, self._home.engine_id())
+            self._serving = asyncio.create_task(self._server.serve(sockets=self._listeners))
+            await self._server.ready.wait()
+            self._announced(announce(self._home, self._site.api_url, self._listeners[0].getsockname()[1]))
+        return self._serving
+
+    async def close(self) -> None:
+        self._home.state.unlink(missing_ok=True)
+        self._server.should_exit = True
+        if self._serving:
+            await self._serving
 
 
 def ensure_owner(store: Store, home: Home) -> None:
@@ -89,9 +145,10 @@ def ensure_owner(store: Store, home: Home) -> None:
 
     The file is written first, so a crash can only leave credentials that the store does not know; they are replaced.
     """
+    owner = home.owner()
     with store.transaction() as session:
         try:
-            accounts.find_authorization(session, home.owner_token())
+            accounts.find_authorization(session, owner["token"] if owner else "")
         except Unauthorized:
             email, password = f"{getpass.getuser()}@localhost", secrets.token_urlsafe(12)
             user = accounts.restore_user(session, email, password)
@@ -122,19 +179,20 @@ class Server(uvicorn.Server):
         yield
 
 
-def announce(home: Home, api_url: str, port: int) -> None:
-    """Tell other processes how to reach us; the file is there while we can be reached."""
-    write_private(
-        home.state,
-        {
-            "pid": os.getpid(),
-            "version": __version__,
-            "api_url": api_url,
-            "port": port,
-            "home": str(home.root),
-            "started_at": timestamp(datetime.now(UTC)),
-        },
-    )
+def announce(home: Home, api_url: str, port: int) -> dict[str, Any]:
+    """Tell other processes how to reach us, in a file that is there while we can be reached; what it says."""
+    owner = home.owner()
+    state = {
+        "pid": os.getpid(),
+        "version": __version__,
+        "api_url": api_url,
+        "port": port,
+        "home": str(home.root),
+        "started_at": timestamp(datetime.now(UTC)),
+        "environment": client_environment(home, api_url, owner["token"] if owner else ""),
+    }
+    write_private(home.state, state)
+    return state
 
 
 def interrupt_on_signals(server: Server, engine_id: str) -> None:

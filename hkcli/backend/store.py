@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+from hkcli.backend.errors import Restarting
+
 SCHEMA_VERSION = 2
 
 
@@ -72,6 +74,15 @@ class User(Record):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     name: Mapped[str | None] = mapped_column(String(255), default=None)
+    second_factor: Mapped["SecondFactor | None"] = relationship(cascade="all, delete-orphan")
+
+
+class SecondFactor(Record):
+    """What a user has to give besides the password to log in: a code, always the same one."""
+
+    __tablename__ = "second_factors"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    code_hash: Mapped[str] = mapped_column(String(255))
 
 
 class Authorization(Record):
@@ -290,6 +301,7 @@ class Store:
             self.engine = open_engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"The store {url} cannot be opened: {error}. Try: sqlite:////path/to/file") from error
+        self._is_closed = False
         self.commits = 0
         """How many transactions have ended well; what was read is true as long as this stays the same."""
         event.listen(self.engine, "commit", self._committed)
@@ -308,7 +320,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that is committed at the end of the block, or rolled back when it raises."""
+        """A session that is committed at the end of the block, or rolled back when it raises. Raises Restarting."""
+        if self._is_closed:
+            raise Restarting
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -327,6 +341,8 @@ class Store:
             return {name: set(session.scalars(select(kind.id))) for name, kind in kinds.items()}
 
     def close(self) -> None:
+        """For good: a file of the same name may belong to another state afterwards."""
+        self._is_closed = True
         self.engine.dispose()
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 """After the desired state could not be read."""
 PORT_POLL_S = 0.1
+HASTY_S = 0.3
 
 
 @dataclass(eq=False)
@@ -80,6 +81,7 @@ class Supervisor:
         self._news = asyncio.Event()
         self._reaped = asyncio.Event()
         self._closing = False
+        self._shutdown_s = patience.stop_s + 2 * LEFTOVER_GRACE_S
 
     async def run(self) -> None:
         """Until `shutdown`. What an earlier backend left running is ended before anything is started."""
@@ -157,9 +159,21 @@ class Supervisor:
         self._own(dyno.id, self._run_one_off(one_off))
         return dyno
 
+    def resize(self, dyno: Dyno, columns: int, lines: int) -> bool:
+        """Another size for the terminal of an attached one-off; False if it has none."""
+        one_off = self._one_offs.get(dyno.id)
+        return one_off is not None and one_off.resize(columns, lines)
+
     def wait_for(self, dyno: Dyno) -> "asyncio.Future[int]":
         """The exit status of a one-off, once it has ended. Ask before it has."""
         return asyncio.shield(self._tasks[dyno.id])
+
+    def hasten(self, stop_s: float) -> None:
+        """Nothing is given longer than this between SIGTERM and SIGKILL any more; `shutdown` takes little longer."""
+        self._shutdown_s = stop_s + HASTY_S
+        self._patience = replace(self._patience, stop_s=min(stop_s, self._patience.stop_s))
+        for one_off in self._one_offs.values():
+            one_off.patience = self._patience
 
     async def shutdown(self) -> None:
         """Stop every dyno as users see it done; returns when no process is left, at the latest after the graces."""
@@ -174,7 +188,7 @@ class Supervisor:
             one_off.stop()
         tasks = list(self._tasks.values())
         if tasks:
-            await asyncio.wait(tasks, timeout=self._patience.stop_s + 2 * LEFTOVER_GRACE_S)
+            await asyncio.wait(tasks, timeout=self._shutdown_s)
         for task in tasks:
             await finish(task, within_s=0)
 

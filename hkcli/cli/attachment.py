@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from hkcli.api.documents import Dyno
@@ -20,11 +20,18 @@ LETTING_GO = 130
 
 
 def attach(
-    run: Run, words: tuple[str, ...], env: Mapping[str, str], options: Mapping[str, object], tty: bool | None
+    run: Run,
+    words: tuple[str, ...],
+    env: Mapping[str, str],
+    options: Mapping[str, object],
+    *,
+    tty: bool | None,
+    reads: bool,
 ) -> None:
     """Run the words in a dyno, joined to our streams; its exit status becomes that of the run.
 
-    There is a terminal there if there is one here, at both ends; `tty` decides otherwise."""
+    There is a terminal there if there is one here, at both ends; `tty` decides otherwise. Unless it `reads`, stdin is
+    left to whoever reads it next."""
     wants_tty = tty if tty is not None else run.out.stdin.isatty() and run.out.stdout.isatty()
     wishes = {"command": with_exit_status(words), "attach": True, **options}
     wishes["env"] = {**terminal_env(run.env, wants_tty), **env}
@@ -32,12 +39,13 @@ def attach(
         wishes["force_no_tty"] = True
     dyno, secure, beginning = start(run, shown(words), wishes)
     with secure:
-        run.exit_status = converse(run, dyno, secure, beginning, wants_tty)
+        run.exit_status = converse(run, dyno, secure, beginning, wants_tty, reads)
 
 
 def start(run: Run, command: str, wishes: Mapping[str, object]) -> "tuple[Dyno, SSLSocket, bytes]":
     """The dyno, the socket that is joined to it, and the first of its output."""
-    from hkcli.api.rendezvous import connect, trust
+    from hkcli.api.authorities import trust
+    from hkcli.api.rendezvous import connect
 
     with run.out.progress(f"Running {command} on {run.app}") as step:
         authority = run.api.certificate_authority() if run.host.is_loopback else None
@@ -48,17 +56,17 @@ def start(run: Run, command: str, wishes: Mapping[str, object]) -> "tuple[Dyno, 
     return dyno, secure, beginning
 
 
-def converse(run: Run, dyno: Dyno, secure: "SSLSocket", beginning: bytes, has_tty: bool) -> int:
+def converse(run: Run, dyno: Dyno, secure: "SSLSocket", beginning: bytes, has_tty: bool, reads: bool) -> int:
     """Pass bytes both ways until the dyno is done; its exit status. Raises ConnectionLost."""
     from hkcli.api.relay import LetGo, Relay
 
-    input_fd, is_terminal = input_of(run)
+    input_fd, is_terminal = input_of(run) if reads else (None, False)
     raw_fd = input_fd if is_terminal and has_tty else None
     marker = MarkerFilter()
     write = writer_of(run, as_text=has_tty and not run.out.stdout.isatty())
     relay = Relay(secure, input_fd, lambda data: write(marker.feed(data)), is_raw=raw_fd is not None)
     try:
-        with raw_mode(raw_fd) if raw_fd is not None else nullcontext():
+        with raw_mode(raw_fd) if raw_fd is not None else nullcontext(), size_followed(run, dyno, raw_fd):
             write(marker.feed(beginning))
             relay.run()
             write(marker.end())
@@ -66,6 +74,19 @@ def converse(run: Run, dyno: Dyno, secure: "SSLSocket", beginning: bytes, has_tt
         run.out.talk(f"Let go of {dyno['name']}, which is told to end. See: heroku ps --app {run.app}")
         return LETTING_GO
     return status_of(marker, dyno, run.app, was_interrupted=relay.was_interrupted)
+
+
+def size_followed(run: Run, dyno: Dyno, terminal: int | None) -> AbstractContextManager[None]:
+    """Let the terminal there have the size of the one here; on a backend of ours alone: Heroku's wire can't tell it."""
+    if terminal is None or not run.host.is_loopback:
+        return nullcontext()
+    from hkcli.cli.window import followed
+
+    return followed(
+        terminal,
+        size_here(),
+        lambda columns, lines: run.api.resize_terminal(run.app, dyno["name"], columns, lines),
+    )
 
 
 def input_of(run: Run) -> tuple[int | None, bool]:
@@ -87,8 +108,13 @@ def terminal_env(env: Mapping[str, str], has_terminal: bool) -> dict[str, str]:
     """What the far end has to know of the terminal here."""
     if not has_terminal:
         return {}
+    columns, lines = size_here()
+    return {"TERM": env.get("TERM", "xterm"), "COLUMNS": str(columns), "LINES": str(lines)}
+
+
+def size_here() -> tuple[int, int]:
     size = shutil.get_terminal_size()
-    return {"TERM": env.get("TERM", "xterm"), "COLUMNS": str(size.columns), "LINES": str(size.lines)}
+    return size.columns, size.lines
 
 
 def writer_of(run: Run, *, as_text: bool) -> Callable[[bytes], None]:

@@ -15,11 +15,13 @@ from hkcli.cli.main import names, resolve
 
 ARGUMENTS = {
     "access:remove": "collaborator",
+    "access:update": "collaborator",
     "addons:add": "plan",
     "addons:attach": "addon",
     "addons:detach": "attachment",
     "addons:docs": "service",
     "addons:info": "addon",
+    "addons:open": "addon",
     "addons:plans": "service",
     "addons:remove": "addon",
     "addons:rename": "addon",
@@ -39,6 +41,7 @@ ARGUMENTS = {
     "features:enable": "feature",
     "features:info": "feature",
     "help": "command",
+    "info": "app",
     "labs:disable": "feature",
     "labs:enable": "feature",
     "labs:info": "feature",

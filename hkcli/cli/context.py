@@ -81,7 +81,10 @@ class Run:
             except EOFError:
                 given = ""
         if given is None:
-            raise NotConfirmed("This needs a confirmation. Nothing was changed.", next=(f"Add: --confirm {app}",))
+            what = f"{consequence} " if self.out.is_quiet else ""
+            raise NotConfirmed(
+                f"{what}This needs a confirmation. Nothing was changed.", next=(f"Add: --confirm {app}",)
+            )
         if given != app:
             raise NotConfirmed(f"{given!r} is not {app!r}. Nothing was changed.")
 
@@ -144,7 +147,7 @@ class Run:
             token,
             adapter=self._adapter,
             warn=self.out.warn,
-            trace=self.out.talk if debug in ("1", "true", "curl") else None,
+            trace=self.out.err if debug in ("1", "true", "curl") else None,
             as_curl=debug == "curl",
             is_hasty=self.is_hasty,
         )
@@ -219,7 +222,7 @@ def take_remote(context: click.Context, parameter: click.Parameter, value: str |
 
 
 def take_json(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
-    context.obj.as_json = value
+    context.obj.as_json = context.obj.out.is_for_program = value
     return value
 
 

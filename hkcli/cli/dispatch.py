@@ -77,6 +77,7 @@ def execute(
     is_debugging = env.get("HEROKU_DEBUG") in ("1", "true")
     try:
         perform(words, run)
+        out.release_warnings()
         return run.exit_status
     except HerokuError as error:
         if is_debugging:
@@ -111,14 +112,25 @@ def perform(words: Sequence[str], run: Run) -> None:
 
         complete(run, words[1:])
         return
-    name, *arguments = words
-    run.as_json = asks_for_json(arguments)
+    name, *arguments = joined(words)
+    run.as_json = run.out.is_for_program = asks_for_json(arguments)
     if name not in COMMANDS:
         run_extension(name, arguments, run)
         raise unknown_command(name)
     found = load(name)
     with found.make_context(f"heroku {name}", list(arguments), obj=run) as context:
         found.invoke(context)
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """`backend:snapshot save NAME` as `backend:snapshot:save NAME`: our own topics have no arguments of their own."""
+    name, *arguments = words
+    while name.partition(":")[0] == "backend" and arguments:
+        longer = f"{name}:{arguments[0]}"
+        if not any(known == longer or known.startswith(f"{longer}:") for known in COMMANDS):
+            break
+        name, arguments = longer, arguments[1:]
+    return [name, *arguments]
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
@@ -164,14 +176,14 @@ def report(run: Run, error: HerokuError) -> None:
     if run.as_json:
         report_json(run, error, following)
         return
-    out.talk(out.marked("Error", error.message, "red"))
+    out.err(out.marked("Error", error.message, "red"))
     for line in following:
-        out.talk(f"     {line}")
+        out.err(f"     {line}")
     if isinstance(error, ApiError):
         request = f" (request {error.request_id})" if error.request_id else ""
-        out.talk(f"     Error ID: {error.id}{request}")
+        out.err(f"     Error ID: {error.id}{request}")
         if error.url:
-            out.talk(f"     See {error.url}")
+            out.err(f"     See {error.url}")
 
 
 def report_json(run: Run, error: HerokuError, following: Sequence[str]) -> None:
@@ -183,8 +195,9 @@ def report_json(run: Run, error: HerokuError, following: Sequence[str]) -> None:
         "status": getattr(error, "status", None),
         "request_id": getattr(error, "request_id", None),
         "next": list(following),
+        "warnings": run.out.warnings,
     }
-    run.out.talk(json.dumps(document, ensure_ascii=False))
+    run.out.err(json.dumps(document, ensure_ascii=False))
 
 
 def report_usage(run: Run, error: click.UsageError) -> None:
@@ -193,10 +206,10 @@ def report_usage(run: Run, error: click.UsageError) -> None:
         failure.id = "usage"
         report_json(run, failure, (f"{error.ctx.command_path} --help" if error.ctx else "heroku help",))
         return
-    run.out.talk(run.out.marked("Error", error.format_message(), "red"))
+    run.out.err(run.out.marked("Error", error.format_message(), "red"))
     if error.ctx:
-        run.out.talk(f"     {error.ctx.get_usage()}")
-        run.out.talk(f"     See: {error.ctx.command_path} --help")
+        run.out.err(f"     {error.ctx.get_usage()}")
+        run.out.err(f"     See: {error.ctx.command_path} --help")
 
 
 def advice(run: Run, error: HerokuError) -> tuple[str, ...]:
@@ -230,4 +243,4 @@ def app_advice(run: Run) -> tuple[str, ...]:
 def show_traceback(out: Output) -> None:
     import traceback
 
-    out.talk(traceback.format_exc().rstrip())
+    out.err(traceback.format_exc().rstrip())

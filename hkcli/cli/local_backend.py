@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from hkcli.api.errors import HerokuError
 NEEDED = ("starlette", "uvicorn", "sqlalchemy", "alembic", "cryptography", "psutil", "tree_sitter")
 """Modules of the extra `backend`; any that is missing means that it was not installed."""
 START_S, STOP_S, POLL_S = 60, 60, 0.05
+AT_REST_S = 600
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class LocalBackend:
 
     def state(self) -> dict[str, Any] | None:
         """`api_url`, `port`, `pid`, `started_at` of the backend that can be reached; None when there is none."""
-        return _read(self.home / "backend.json") if self.is_running else None
+        document = _read(self.home / "backend.json") if self.is_running else None
+        return document and {name: value for name, value in document.items() if name != "environment"}
 
     def credentials(self) -> dict[str, str]:
         """The owner's `email`, `password` and `token`. Raises HerokuError."""
@@ -116,34 +117,26 @@ class LocalBackend:
 
     def clear(self) -> None:
         """Have the backend remove all that it keeps, and nothing else that may lie there. Raises HerokuError."""
+        self._at_rest("--reset")
+
+    def snapshot_at_rest(self, action: str, name: str = "") -> Any:
+        """Have the backend, which does not run, list, save, restore or remove a snapshot. Raises HerokuError."""
+        return json.loads(self._at_rest("--snapshot", action, f"--name={name}"))
+
+    def _at_rest(self, *options: str) -> str:
+        """What the backend prints that does a thing and ends. Raises HerokuError."""
         require_installed()
-        words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), "--reset"]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=STOP_S)
+        words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), *options]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AT_REST_S)
         if done.returncode:
-            raise HerokuError(done.stderr.strip() or f"Resetting ended with status {done.returncode}.")
+            raise HerokuError(done.stderr.strip() or f"The backend ended with status {done.returncode}.")
+        return done.stdout
 
     def exports(self) -> dict[str, str]:
-        """The environment in which clients that know nothing of us use this backend."""
-        url, token = self.running()["api_url"], self.credentials()["token"]
-        host = url.partition("://")[2]
-        authority = self.home / "authority"
-        return {
-            "HEROKU_HOST": url,
-            "HEROKU_API_KEY": token,
-            "HEROKU_PARTICLEBOARD_URL": url,
-            "DISABLE_TELEMETRY": "true",
-            "NODE_EXTRA_CA_CERTS": str(authority / "ca.pem"),
-            "SSL_CERT_FILE": str(authority / "bundle.pem"),
-            "REQUESTS_CA_BUNDLE": str(authority / "bundle.pem"),
-            "GIT_SSL_CAINFO": str(authority / "bundle.pem"),
-            "GIT_CONFIG_COUNT": "3",
-            "GIT_CONFIG_KEY_0": f"url.{url}/.pushInsteadOf",
-            "GIT_CONFIG_VALUE_0": f"https://{host}/",
-            "GIT_CONFIG_KEY_1": f"credential.{url}.helper",
-            "GIT_CONFIG_VALUE_1": "",
-            "GIT_CONFIG_KEY_2": f"credential.{url}.helper",
-            "GIT_CONFIG_VALUE_2": f"!{shlex.join([sys.executable, '-m', 'hkcli'])} git:credentials",
-        }
+        """The environment in which clients that know nothing of us use this backend. Raises HerokuError."""
+        self.running()
+        document = _read(self.home / "backend.json") or {}
+        return dict(document["environment"])
 
 
 def require_installed() -> None:

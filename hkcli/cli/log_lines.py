@@ -7,14 +7,16 @@ from datetime import datetime
 
 LINE = re.compile(rb"^(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)$")
 PREFIX = re.compile(rb"^(\S+ )?([\w-]+\[([\w-]+)[^\]\s]*\]:)", re.MULTILINE)
-PALETTE = (b"36", b"33", b"32", b"35", b"34", b"96", b"93", b"92", b"95", b"94")
+PALETTE = (b"33", b"32", b"36", b"35", b"34", b"93", b"92", b"96", b"95", b"94")
+FIRST_COLOURED = (b"run", b"router", b"web", b"postgres", b"heroku-postgres")
+"""These have the first colours of the palette, whoever speaks first: as in Heroku's own CLI."""
 
 
 class Colours:
     """Each process type gets a colour of its own, in the order in which they are seen."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
+        self._known: dict[bytes, bytes] = dict(zip(FIRST_COLOURED, PALETTE, strict=False))
 
     def block(self, block: bytes) -> bytes:
         return PREFIX.sub(self._coloured, block)

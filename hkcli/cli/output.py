@@ -1,7 +1,8 @@
 """What a person or a pipe gets to read: data on stdout, all other talk on stderr. The only module that knows rich.
 
     out.line(text), out.pairs({...}), out.table(columns, rows), out.json(document)    stdout
-    out.talk(text), out.warn(text), out.progress("Doing it") as step                  stderr
+    out.talk(text), out.warn(text), out.progress("Doing it") as step                  stderr, for people
+    out.err(text)                                                                     stderr, for whoever reads it
 
 A table is drawn for a terminal; in a pipe it becomes tab-separated lines without a header. Colours: as NO_COLOR,
 HEROKU_COLOR=0, FORCE_COLOR and TERM=dumb ask, else on terminals only.
@@ -36,6 +37,12 @@ class Step:
 
     def __init__(self) -> None:
         self.ending = "done"
+        self.show: Callable[[int, int], None] | None = None
+
+    def reached(self, count: int, total: int) -> None:
+        """So many of so many: on a terminal, a bar."""
+        if self.show:
+            self.show(count, total)
 
     def done(self, detail: str = "") -> None:
         self.ending = f"done, {detail}" if detail else "done"
@@ -49,6 +56,10 @@ class Output:
     def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO, env: Mapping[str, str]) -> None:
         self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
         self._env = env
+        self.is_for_program = False
+        """Set by --json: stderr, unless it is a terminal, is kept for the one JSON object of a failure."""
+        self.warnings: list[str] = []
+        """Those that a program has not been told yet."""
         self._held: list[str] | None = None
         self._warned: set[str] = set()
 
@@ -107,7 +118,15 @@ class Output:
 
     # --- talk
 
+    @property
+    def is_quiet(self) -> bool:
+        return self.is_for_program and not self.stderr.isatty()
+
     def talk(self, text: str = "") -> None:
+        if not self.is_quiet:
+            self.err(text)
+
+    def err(self, text: str = "") -> None:
         if self._held is None:
             self.stderr.write(f"{shown(text, self.stderr)}\n")
             self.stderr.flush()
@@ -116,9 +135,19 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Each distinct warning once."""
-        if text not in self._warned:
-            self._warned.add(text)
-            self.talk(self.marked("Warning", text, "yellow"))
+        if text in self._warned:
+            return
+        self._warned.add(text)
+        if self.is_quiet:
+            self.warnings.append(text)
+        else:
+            self.err(self.marked("Warning", text, "yellow"))
+
+    def release_warnings(self) -> None:
+        """Say what was kept back, now that no failure will carry it."""
+        for text in self.warnings:
+            self.err(self.marked("Warning", text, "yellow"))
+        self.warnings = []
 
     def marked(self, kind: str, text: str, style: str) -> str:
         mark = self.styled(f" {self.arrow}  ", style, self.stderr)
@@ -133,8 +162,11 @@ class Output:
     def progress(self, what: str) -> Iterator[Step]:
         """Say what is being done while it is, and how it ended: `what... done`, or failed when the body raises."""
         step, ending = Step(), "failed"
+        if self.is_quiet:
+            yield step
+            return
         try:
-            with self._spinning(what):
+            with self._spinning(what, step):
                 yield step
             ending = step.ending
         except KeyboardInterrupt:
@@ -146,7 +178,7 @@ class Output:
             self._release_held()
 
     @contextmanager
-    def _spinning(self, what: str) -> Iterator[None]:
+    def _spinning(self, what: str, step: Step) -> Iterator[None]:
         self._held = []
         what = shown(what, self.stderr)
         if not is_smart(self.stderr, self._env):
@@ -154,13 +186,19 @@ class Output:
             self.stderr.flush()
             yield
             return
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-        from rich.text import Text
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         try:
             with Progress(*columns, console=self._console(self.stderr), transient=True) as progress:
-                progress.add_task(Text(f"{what}...").plain, total=None)
+                task = progress.add_task(f"{what}...", total=None)
+
+                def show(count: int, total: int) -> None:
+                    if len(progress.columns) == len(columns):
+                        progress.columns = (*columns, BarColumn(20), MofNCompleteColumn())
+                    progress.update(task, completed=count, total=total)
+
+                step.show = show
                 yield
         finally:
             self.stderr.write(f"{what}... ")
@@ -168,7 +206,7 @@ class Output:
     def _release_held(self) -> None:
         held, self._held = self._held or [], None
         for text in held:
-            self.talk(text)
+            self.err(text)
 
     # --- a screen
 

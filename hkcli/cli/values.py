@@ -77,8 +77,9 @@ def rake_tasks(run: Run) -> list[str]:
     """The tasks as the app's own rake lists them, if that costs nothing; else those that most apps have."""
     if not run.host.is_loopback:
         return list(KNOWN_TASKS)
+    from hkcli.api.authorities import trust
     from hkcli.api.relay import Relay
-    from hkcli.api.rendezvous import connect, trust
+    from hkcli.api.rendezvous import connect
 
     context = trust(run.env, run.api.certificate_authority())
     dyno = run.api.create_dyno(run.app, {"command": "rake -T", "attach": True, "force_no_tty": True})

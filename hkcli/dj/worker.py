@@ -291,27 +291,19 @@ class Worker:
         self._dead_looked_at = time.monotonic()
         try:
             for other in self.queue.lockers():
-                if is_dead(other, self.name, self.queue.engine.url) and (count := self.queue.clear_locks(other)):
+                if is_dead(other, self.name) and (count := self.queue.clear_locks(other)):
                     self.say("freed", count=count, dead=other)
         except sa.exc.SQLAlchemyError:
             return  # reserving, which comes next, says what is wrong
 
 
-def is_dead(other: str, me: str, url: sa.URL) -> bool:
-    """Whether that worker's process is known not to exist: it ran on this machine, and its pid is free.
+def is_dead(other: str, me: str) -> bool:
+    """Whether that worker's process is known not to exist: it ran on this very host, where its pid is free.
 
-    Dyno names do not tell a machine, but an SQLite file, or a PostgreSQL on the loopback, does.
+    Of other hosts nothing is known here, be they dynos of the same machine: their platform knows what became of them.
     """
     theirs, mine = WORKER_NAME.match(other), WORKER_NAME.match(me)
-    if not theirs or not mine or other == me:
-        return False
-    local_database = url.get_backend_name() == "sqlite" or (url.host or "localhost") in (
-        "localhost",
-        "127.0.0.1",
-        "::1",
-    )
-    dynos = theirs["host"].startswith("railgun.") and mine["host"].startswith("railgun.")
-    if theirs["host"] not in (mine["host"], socket.gethostname()) and not (dynos and local_database):
+    if not theirs or not mine or other == me or theirs["host"] not in (mine["host"], socket.gethostname()):
         return False
     try:
         os.kill(int(theirs["pid"]), 0)

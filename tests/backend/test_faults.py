@@ -1,14 +1,19 @@
 """Faults on purpose: who meets them, how often, and that they end."""
 
+import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 import requests
 
+from hkcli.api.client import PlatformAPI
+from hkcli.api.logs import LogReader
 from hkcli.backend.errors import InvalidParams
-from hkcli.backend.faults import Fault, Faults
-from tests.backends import Backend
+from hkcli.backend.faults import Cut, Fault, Faults
+from tests.backends import Backend, wait_for
 
 
 @pytest.fixture
@@ -34,11 +39,27 @@ def test_a_fault_strikes_as_often_as_it_was_told_and_nobody_else() -> None:
         Fault("* /account", status=200),
         Fault("* /account", delay_s=-1),
         Fault("* /account", status=500, times=0),
+        Fault("* /account", status=500, chance=1.5),
+        Fault("* /account", status=500, seed=7),
+        Fault("* /account", status=500, cut=Cut(lines=3)),
+        Fault("* /account", cut=Cut(bytes=0)),
     ],
 )
 def test_a_fault_that_means_nothing_is_refused(fault: Fault) -> None:
     with pytest.raises(InvalidParams):
         Faults().add(fault)
+
+
+def test_a_chance_meets_the_same_requests_again_with_the_same_seed() -> None:
+    def met(seed: int | None) -> list[bool]:
+        faults = Faults()
+        faults.add(Fault("* /account", status=500, chance=0.3, seed=seed))
+        return [faults.strike("GET", "/account") is not None for _ in range(200)]
+
+    assert met(7) == met(7) != met(8)
+    assert 30 < sum(met(7)) < 90
+    unseeded = Faults().add(Fault("* /account", status=500, chance=0.3))
+    assert unseeded.seed is not None
 
 
 def test_the_way_to_end_a_fault_never_fails(api: Backend) -> None:
@@ -63,6 +84,79 @@ def test_a_late_answer_is_late_and_right(api: Backend) -> None:
     begin = time.monotonic()
     assert api.ok("GET", "/account")["email"] == api.credentials["email"]
     assert time.monotonic() - begin >= 0.5
+
+
+def test_a_rate_limit_is_answered_as_heroku_does(api: Backend) -> None:
+    api.ok("POST", "/backend/faults", {"pattern": "GET /apps", "status": 429, "times": 1})
+    answer = api.call("GET", "/apps")
+    assert (answer.status_code, answer.json()["id"]) == (429, "rate_limit")
+    assert "rate-limits" in answer.json()["url"] and "reached the API rate limit" in answer.json()["message"]
+    assert answer.headers["RateLimit-Remaining"] == "0" and answer.headers["Retry-After"] == "1"
+    assert api.ok("GET", "/apps") is not None
+
+
+def test_one_fault_is_ended_and_the_others_go_on(api: Backend) -> None:
+    first, second = (api.ok("POST", "/backend/faults", {"pattern": f"GET /{path}", "status": 500}) for path in "ab")
+    assert api.ok("DELETE", f"/backend/faults/{first['id']}")["pattern"] == "GET /a"
+    assert [each["id"] for each in api.ok("GET", "/backend/faults")] == [second["id"]]
+    assert api.call("DELETE", f"/backend/faults/{first['id']}").status_code == 404
+
+
+CHANGES = 25
+
+
+@pytest.fixture
+def changing(api: Backend) -> Iterator[str]:
+    """An app whose log grows by a release for each of `CHANGES` changes."""
+    app = str(api.ok("POST", "/apps", {})["name"])
+    changes = Thread(
+        target=lambda: [api.ok("PATCH", f"/apps/{app}/config-vars", {"A": str(number)}) for number in range(CHANGES)]
+    )
+    changes.start()
+    yield app
+    changes.join()
+
+
+def versions(lines: bytes) -> list[int]:
+    return [int(each) for each in re.findall(rb"Release v(\d+) created", lines)]
+
+
+EXPECTED = list(range(1, CHANGES + 3))
+
+
+@pytest.mark.parametrize("cut", [{"cut_lines": 7}, {"cut_bytes": 900}, {"cut_s": 0.2}], ids=str)
+def test_a_tail_that_is_cut_off_again_and_again_goes_on_without_gap_or_repeat(
+    api: Backend, changing: str, cut: dict[str, float]
+) -> None:
+    api.ok("POST", "/backend/faults", {"pattern": "GET /logs/*", "times": 8, **cut})
+    reader = LogReader(
+        PlatformAPI(api.url, api.credentials["token"]), changing, {"tail": True, "lines": 1500}, sleep=lambda _: None
+    )
+    seen = b""
+    for block in reader.blocks():
+        seen += block
+        if len(versions(seen)) >= len(EXPECTED):
+            break
+    assert versions(seen) == EXPECTED
+
+
+def test_a_reader_of_server_sent_events_goes_on_behind_the_last_whole_one(api: Backend, changing: str) -> None:
+    wait_for(lambda: len(versions(api.logs(changing).encode())) == len(EXPECTED), "all changes to be made")
+    fault = api.ok("POST", "/backend/faults", {"pattern": "GET /logs/*", "cut_lines": 9, "times": 5})
+    url = api.ok("POST", f"/apps/{changing}/log-sessions", {"lines": 1500})["logplex_url"]
+    seen, last_id, connections = b"", "", 0
+    while len(versions(seen)) < len(EXPECTED):
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        with requests.get(url, headers=headers, stream=True, timeout=30) as answer:
+            received, connections = b"", connections + 1
+            with suppress(requests.exceptions.ChunkedEncodingError):
+                for piece in answer.iter_content(None):
+                    received += piece
+        for event in received.split(b"\n\n")[:-1]:
+            number, _, data = event.partition(b"\n")
+            last_id, seen = number.removeprefix(b"id: ").decode(), seen + data + b"\n"
+    assert versions(seen) == EXPECTED
+    assert connections == 6 and fault["times"] == 5
 
 
 def test_faults_are_made_by_whoever_runs_the_backend_alone(api: Backend) -> None:

@@ -1,6 +1,8 @@
 """heroku-postgresql: real databases on a real server."""
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from hkcli.backend.addons.postgresql_server import Databases, PostgresServer, find_binaries
+from hkcli.backend.addons.postgresql_server import Databases, PostgresServer, find_binaries, initialise
 from hkcli.backend.errors import InvalidParams
 from hkcli.backend.home import Home
 from tests.backends import Backend, wait_for
@@ -103,6 +105,21 @@ def test_a_database_is_closed_to_the_roles_of_others_and_goes_with_its_app(api: 
     with connect(admin) as connection:
         query = "SELECT count(*) FROM pg_database, pg_roles WHERE datname = %s OR rolname = %s"
         wait_for(lambda: connection.execute(query, (name, name)).fetchone() == (0,), "database and role to be gone")
+
+
+@needs_postgresql
+def test_the_first_server_of_a_machine_can_reach_its_folder_whatever_the_umask() -> None:
+    above = Path(tempfile.mkdtemp(prefix="hkcli-"))
+    binaries = find_binaries()
+    assert binaries
+    above.chmod(0o755)
+    before = os.umask(0o077)
+    try:
+        initialise(above / "hkcli" / "identity", binaries)
+        assert (above / "hkcli" / "identity" / "data" / "PG_VERSION").exists()
+    finally:
+        os.umask(before)
+        shutil.rmtree(above)
 
 
 @needs_postgresql

@@ -1,6 +1,7 @@
 """The router: real sockets on both sides, a real store, dynos that misbehave on purpose."""
 
 import asyncio
+import errno
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from hkcli.backend.doorway import Doorway
 from hkcli.backend.dynos import Dyno, DynoSpec, DynoState
 from hkcli.backend.router.exchange import Routing, Waits
 from hkcli.backend.router.front import Front, first_host
@@ -97,7 +99,8 @@ async def routed(store: Store, *dynos: Serve, waits: Waits = SHORT) -> AsyncIter
     routing = Routing(Sites(store, lambda app_id: house.dynos), house, 5080, waits)
     config, state = Config(Starlette(), lifespan="off"), ServerState()
     config.load()
-    front = partial(Front, routing, config=config, server_state=state, app_state={})
+    doorway = Doorway().open(config.loaded_app, routing)
+    front = partial(Front, doorway, config=config, server_state=state, app_state={})
     listener = await asyncio.get_running_loop().create_server(front, "127.0.0.1", 0)
     house.port = listener.sockets[0].getsockname()[1]
     try:
@@ -317,6 +320,37 @@ def test_after_an_upgrade_both_sides_say_what_they_like(store: Store) -> None:
             writer.close()
             await until(lambda: house.lines)
             assert "status=101 bytes=14 protocol=http" in house.lines[0]
+
+    run(body())
+
+
+def test_a_side_that_is_gone_ends_a_tunnel_without_an_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system says when a connection was reset and the loop has not heard of it yet."""
+
+    write_eof = asyncio.StreamWriter.write_eof
+
+    def gone(writer: asyncio.StreamWriter) -> None:
+        write_eof(writer)
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(asyncio.StreamWriter, "write_eof", gone)
+
+    async def body() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await head_of(reader)
+            writer.write(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+            await reader.read(1000)
+            writer.close()
+
+        async with routed(store, serve, waits=Waits(idle_s=20)) as house:
+            reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+            writer.write(
+                b"GET /cable HTTP/1.1\r\nHost: demo.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            )
+            await head_of(reader)
+            writer.close()
+            await until(lambda: house.lines)
+            assert "at=info" in house.lines[0] and "status=101" in house.lines[0]
 
     run(body())
 

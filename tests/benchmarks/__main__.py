@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MEASUREMENTS = ("client", "logs", "dj", "screen", "router")
+MEASUREMENTS = ("client", "official", "logs", "dj", "screen", "router")
 
 
 def main() -> None:

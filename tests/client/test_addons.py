@@ -144,8 +144,19 @@ def test_a_name_that_means_two_addons_is_refused_with_both(heroku, platform):
 def test_addons_lists_with_attachments_in_a_pipe_as_tabs(heroku, platform):
     platform.on("GET", "/apps/demo/addons", reply=[addon()])
     attached = {"id": "t", "name": "DJ", "addon": {"id": "dj-round-1-id"}, "app": {"name": "demo"}}
-    platform.on("GET", "/apps/demo/addon-attachments", reply=[attached])
+    elsewhere = attached | {"name": "JOBS", "app": {"name": "other"}}
+    platform.on("GET", "/addon-attachments", reply=[attached, elsewhere])
     assert heroku("addons", "-a", "demo").stdout == "dj (dj-round-1) as DJ\tsingle\tfree\tcreated\n"
+
+
+def test_an_addon_of_another_app_that_is_attached_to_this_one_is_listed_too(heroku, platform):
+    foreign = {"id": "a9", "name": "dj-square-2", "app": {"id": "o", "name": "other"}}
+    attached = {"id": "t", "name": "JOBS", "addon": foreign, "app": {"id": "demo-id", "name": "demo"}}
+    for _ in range(2):
+        platform.on("GET", "/apps/demo/addons", reply=[])
+        platform.on("GET", "/addon-attachments", reply=[attached])
+    assert heroku("addons", "-a", "demo").stdout == "dj-square-2 as JOBS\t?\t(billed to other app)\t\n"
+    assert [each["name"] for each in heroku("addons", "-a", "demo", "--json").json] == ["dj-square-2"]
 
 
 def test_addons_of_all_apps_needs_no_app(heroku, platform):
@@ -155,6 +166,7 @@ def test_addons_of_all_apps_needs_no_app(heroku, platform):
 
 def test_no_addons_is_said_on_stderr(heroku, platform):
     platform.on("GET", "/apps/demo/addons", reply=[])
+    platform.on("GET", "/addon-attachments", reply=[])
     result = heroku("addons", "-a", "demo")
     assert (result.exit_code, result.stdout) == (0, "") and "No add-ons for app demo." in result.stderr
 
@@ -168,16 +180,10 @@ def test_a_plan_can_be_changed_by_its_service(heroku, platform):
     assert result.stderr == "Changing dj-round-1 on demo from dj:single to dj:trio... done, free\n"
 
 
-def test_addons_open_opens_the_dashboard_that_the_platform_names(heroku, platform, monkeypatch):
-    opened = []
-    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
-    link = "http://localhost:5080/dashboard/open/ticket"
-    platform.on("POST", RESOLVE, {"addon": "dj", "app": "demo"}, reply=[addon(web_url=link)])
-    result = heroku("addons:open", "dj", "--app", "demo")
-    assert (result.exit_code, result.stderr, opened) == (0, f"Opening {link}\n", [link])
-
-
-def test_addons_open_says_so_when_there_is_no_dashboard(heroku, platform):
-    platform.on("POST", RESOLVE, {"addon": "dj", "app": "demo"}, reply=[addon()])
-    result = heroku("addons:open", "dj", "--app", "demo")
-    assert result.exit_code == 1 and "dj-round-1 has no dashboard." in result.stderr
+def test_the_page_of_an_addon_is_that_of_what_is_attached_under_the_name_else_its_own(heroku, platform):
+    path, page = "/apps/demo/addon-attachments/", "https://addons.example.com/1"
+    platform.on("GET", f"{path}DJ", reply={"id": "t1", "name": "DJ", "web_url": page})
+    assert heroku("addons:open", "DJ", "--show-url", "-a", "demo").stdout == f"{page}\n"
+    platform.on("GET", f"{path}dj", status=404, reply=problem("not_found", "None.") | {"resource": "add_on attachment"})
+    platform.on("POST", "/actions/addons/resolve", reply=[addon(web_url=page)])
+    assert heroku("addons:open", "dj", "-a", "demo", "--json").json == {"url": page}

@@ -51,6 +51,7 @@ def test_an_app_is_shared_and_the_other_user_taken_off_again(heroku, api, app):
     assert f"Did you mean: {email}?" in failed.stderr
     heroku("access:remove", email, "-a", app)
     assert [each["role"] for each in heroku("access", "-a", app, "--json").json] == ["owner"]
+    assert "belongs to no team" in heroku("access:update", email, "-p", "deploy", "-a", app, status=1).stderr
 
 
 def test_domains_come_and_go_and_the_apps_own_stays(heroku, api, app):
@@ -160,6 +161,10 @@ def test_authorizations_are_made_shown_and_revoked(heroku, api):
     token = heroku("authorizations:create", "-d", "from CI", "--short").stdout.strip()
     mine = next(each for each in heroku("authorizations", "--json").json if each["description"] == "from CI")
     assert f"Token:       {token[:9]}*****" in heroku("authorizations:info", mine["id"]).stdout
+    heroku("authorizations:update", mine["id"], "-d", "from CI, again")
+    assert "Nothing is to be changed" in heroku("authorizations:update", mine["id"], status=2).stderr
+    rotated = heroku("authorizations:rotate", mine["id"], "--json").json
+    assert rotated["description"] == "from CI, again" and rotated["access_token"]["token"] not in ("", token)
     assert heroku("authorizations:revoke", mine["id"], "--json").json["id"] == mine["id"]
     assert mine["id"] not in [each["id"] for each in api.ok("GET", "/oauth/authorizations")]
 
@@ -175,6 +180,8 @@ def test_an_addon_is_attached_to_another_app_renamed_and_detached(heroku, api, a
     assert heroku("addons:detach", "JOBS", "-a", other, "--json").json["addon"]["name"] == f"{app}-jobs"
     assert api.ok("GET", f"/apps/{other}/addon-attachments") == []
     assert heroku("addons:docs", "dj", "--show-url", "-a", app).stdout == "https://devcenter.heroku.com/articles/dj\n"
+    assert "has no page of its own" in heroku("addons:open", f"{app}-jobs", "-a", app, status=1).stderr
+    heroku("addons:destroy", f"{app}-jobs", "-a", app, "--confirm", app, "--wait")
 
 
 def test_a_name_that_is_taken_is_attached_only_when_confirmed(heroku, api, app):
@@ -199,7 +206,8 @@ def test_sizes_are_changed_and_waited_for(heroku, api, deployed):
     assert "worker\tStandard-1X\t1\n" in heroku("ps:type", "worker=standard-1x", "-a", deployed).stdout
     api.wait_for_log(deployed, "heroku[worker.1]: State changed from starting to up")
     waited = heroku("ps:wait", "--type", "worker", "--wait-interval", "1", "-a", deployed, "--json")
-    assert [each["name"] for each in waited.json] == ["worker.1"] and "done, 1 / 1" in waited.stderr
+    assert [each["name"] for each in waited.json] == ["worker.1"] and waited.stderr == ""
+    assert "done, 1 / 1" in heroku("ps:wait", "-a", deployed).stderr
     assert {each["size"] for each in heroku("ps:resize", "basic", "-a", deployed, "-j").json} == {"Basic"}
     assert "Did you mean: worker" in heroku("ps:type", "werker=basic", "-a", deployed, status=1).stderr
     assert "Did you mean: worker" in heroku("ps:wait", "-t", "work", "-a", deployed, status=1).stderr

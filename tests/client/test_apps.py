@@ -66,6 +66,26 @@ def test_apps_in_a_pipe_are_names_a_line_with_the_owners_of_shared_ones(heroku, 
     assert heroku("apps").stdout == "mine\ntheirs\tbob@example.com\n"
 
 
+def test_apps_of_a_team_are_asked_of_the_team_unless_personal_ones_are_wanted(heroku, platform, environment):
+    environment["HEROKU_TEAM"] = "railgun"
+    platform.on("GET", "/teams/railgun/apps", reply=[app("theirs")])
+    assert heroku("apps").stdout == "theirs\n"
+    platform.on("GET", "/users/~/apps", reply=[])
+    assert heroku("apps", "--personal", "--json").json == []
+
+
+def test_apps_of_a_space_are_those_of_its_team_that_are_in_it(heroku, platform):
+    space = {"id": "s1", "name": "quiet"}
+    platform.on("GET", "/spaces/quiet", reply={**space, "team": {"id": "t1", "name": "railgun"}})
+    platform.on("GET", "/teams/railgun/apps", reply=[app("in", space=space), app("out", space=None)])
+    assert heroku("apps", "--space", "quiet").stdout == "in\n"
+
+
+def test_an_app_of_a_team_is_created_where_teams_create_theirs(heroku, platform):
+    platform.on("POST", "/teams/apps", {"name": "demo", "team": "railgun"}, reply=app())
+    assert heroku("create", "demo", "--team", "railgun", "--no-remote").exit_code == 0
+
+
 def test_info_shows_what_is_there_although_the_platform_knows_no_collaborators(heroku, platform):
     platform.on("GET", "/apps/demo", reply=app())
     platform.on("GET", "/apps/demo/addons", reply=[addon()])

@@ -32,6 +32,7 @@ def test_with_json_a_failure_is_one_json_object_on_stderr(heroku, platform):
         "status": 403,
         "request_id": "request-1",
         "next": [],
+        "warnings": [],
     }
 
 

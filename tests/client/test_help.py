@@ -3,12 +3,25 @@ import json
 import pytest
 
 from hkcli.cli.main import names
+from hkcli.cli.topics import topic_of
 
 
-def test_help_lists_every_command_once_in_the_tables_order(heroku, platform):
-    lines = heroku("help").stdout.splitlines()
-    listed = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert listed == names(aliases=False)
+def listed(result):
+    return [line.split()[0] for line in result.stdout.splitlines() if line.startswith("  ")]
+
+
+def test_commands_lists_every_command_once_in_the_tables_order(heroku, platform):
+    assert listed(heroku("commands")) == names(aliases=False)
+
+
+def test_help_lists_every_topic_once_and_fits_into_80_columns(heroku, platform):
+    result = heroku("help")
+    assert sorted(listed(result)) == sorted({topic_of(name) for name in names(aliases=False)})
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_help_says_how_many_commands_of_a_topic_it_leaves_out(heroku, platform):
+    assert "  maintenance     Show whether an app is in maintenance mode. (+2)\n" in heroku("help").stdout
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hkcli.api.client import PlatformAPI
 from hkcli.api.errors import HerokuError, Unreachable
 from hkcli.api.logs import PATIENCE_HERE_S, LogReader
+from hkcli.api.wakefulness import Watch
 from hkcli.cli.log_lines import Colours, as_json_lines
 
 EVENTS = "text/event-stream"
@@ -76,11 +78,11 @@ def test_plain_text_is_read_too(run_heroku, wire, sessions):
     assert run_heroku("logs", "-a", "demo").stdout.decode() == text(1, 2)
 
 
-def tailed(wire, enough, **wishes):
+def tailed(wire, enough, watch=None, **wishes):
     """What a tail shows until it has shown so many lines; the waits it makes in between."""
     waits, shown = [], b""
     api = PlatformAPI(wire.url, "t")
-    reader = LogReader(api, "demo", {"tail": True, "lines": 100, **wishes}, sleep=waits.append)
+    reader = LogReader(api, "demo", {"tail": True, "lines": 100, **wishes}, sleep=waits.append, watch=watch)
     for block in reader.blocks():
         shown += block
         if shown.count(b"\n") >= enough:
@@ -95,6 +97,41 @@ def test_a_tail_that_is_cut_off_goes_on_behind_the_last_whole_event(wire, sessio
     shown, waits = tailed(wire, 4)
     assert shown == text(1, 2, 3, 4) and len(waits) == 1
     assert [headers.get("last-event-id") for headers in wire.requests_to("/stream/1")] == [None, "2"]
+
+
+@pytest.fixture
+def dead(wire):
+    """An answer that sends its chunks and then stays open without a word, as after a sleep, until the test is over."""
+    over = threading.Event()
+
+    def answer(*chunks: bytes):
+        def say_no_more(request):
+            request.begin(EVENTS)
+            for chunk in chunks:
+                request.chunk(chunk)
+            over.wait(60)
+            request.cut()
+
+        return say_no_more
+
+    yield answer
+    over.set()
+
+
+def test_a_tail_on_a_connection_that_died_in_silence_goes_on_without_loss_or_repetition(wire, sessions, dead):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", dead(event(1, 2), event(3)[:-9]), stream(event(3, 4)))
+    assert tailed(wire, 4, Watch(quiet_s=0.3))[0] == text(1, 2, 3, 4)
+    assert [headers.get("last-event-id") for headers in wire.requests_to("/stream/1")] == [None, "2"]
+
+
+def test_a_tail_goes_on_at_once_when_the_machine_wakes_from_a_sleep(wire, sessions, dead):
+    sessions("/stream/1", "/stream/2")
+    wire.on("GET", "/stream/1", dead(event(1, 2)), gone)
+    wire.on("GET", "/stream/2", stream(event(1, 2, 3)))
+    slept_s = iter([0.0, 0.0, 3600.0])
+    watch = Watch(poll_s=0.05, wall=lambda: time.monotonic() + next(slept_s, 3600.0))
+    assert tailed(wire, 3, watch)[0] == text(1, 2, 3), "the session had expired meanwhile, too"
 
 
 def test_a_tail_whose_session_has_expired_asks_for_a_new_one_and_repeats_nothing(wire, sessions):
@@ -211,7 +248,14 @@ def test_colours_mark_each_process_type_and_leave_the_text_alone():
     block = f"{line(1)}\n{line(2, 'app[worker.1]')}\n{line(3)}\nno log line\n".encode()
     coloured = Colours().block(block).decode().splitlines()
     assert coloured[0] == "\x1b[36m2026-11-23T18:40:00.001000+00:00 app[web.1]:\x1b[0m line 1"
-    assert coloured[1].startswith("\x1b[33m") and coloured[2].startswith("\x1b[36m") and coloured[3] == "no log line"
+    assert coloured[1].startswith("\x1b[93m") and coloured[2].startswith("\x1b[36m") and coloured[3] == "no log line"
+
+
+def test_run_router_and_web_have_the_colours_that_herokus_own_cli_gives_them_whoever_comes_first():
+    block = "\n".join(
+        line(n, source) for n, source in enumerate(("app[web.1]", "heroku[router]", "app[run.1]"))
+    ).encode()
+    assert [each[:5].decode() for each in Colours().block(block).splitlines()] == ["\x1b[36m", "\x1b[32m", "\x1b[33m"]
 
 
 def test_json_lines_hold_time_source_dyno_and_message():

@@ -72,6 +72,28 @@ def test_progress_ends_as_the_work_did(terminal):
     assert "Working... done, v7\n" in text and "Failing... failed\n" in text
 
 
+def test_where_the_total_is_known_a_terminal_shows_how_far_it_is_and_a_pipe_only_the_end():
+    out, _, stderr = output({"TERM": "xterm"}, terminal=True)
+    with out.progress("Waiting") as step:
+        step.reached(2, 5)
+    assert "2/5" in stderr.written.decode() and "0:00:00" in stderr.written.decode()
+    out, _, stderr = output(terminal=False)
+    with out.progress("Waiting") as step:
+        step.reached(2, 5)
+    assert stderr.written == b"Waiting... done\n"
+
+
+def test_for_a_program_stderr_holds_no_talk_and_warnings_come_last():
+    out, _, stderr = output(terminal=False)
+    out.is_for_program = True
+    with out.progress("Working"):
+        out.talk("by the way")
+        out.warn("careful")
+    assert stderr.written == b"" and out.warnings == ["careful"]
+    out.release_warnings()
+    assert stderr.written.decode() == " ›   Warning: careful\n"
+
+
 def test_in_a_dumb_terminal_nothing_turns():
     out, _, stderr = output({"TERM": "dumb"})
     with out.progress("Working"):
@@ -102,7 +124,7 @@ def test_pairs_are_aligned_and_empty_values_leave_no_space():
 
 READS = {
     ("apps",): {"/users/~/apps": [app()]},
-    ("addons", "-a", "demo"): {"/apps/demo/addons": [addon()]},
+    ("addons", "--all"): {"/addons": [addon(attachments=[])]},
     ("config", "-a", "demo"): {"/apps/demo/config-vars": {"A": "1"}},
     ("ps", "-a", "demo"): {"/apps/demo/dynos": []},
     ("releases", "-a", "demo"): {"/apps/demo/releases": [release()]},

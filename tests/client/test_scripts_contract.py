@@ -3,12 +3,16 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+import requests
 
-from hkcli.cli.dispatch import load
+from hkcli.cli.dispatch import execute, load
 from hkcli.cli.main import COMMANDS, names
+from hkcli.cli.topics import topic_of
+from tests.client.conftest import Platform, Stream, Stub, response
 
 ROOT = Path(__file__).parents[2]
 JSON_IS_NOT_OURS_TO_PRINT = {
@@ -21,6 +25,31 @@ JSON_IS_NOT_OURS_TO_PRINT = {
     "quickstart": "a transcript for people",
 }
 EVERY = names(aliases=False)
+FAILURE = {"id", "message", "status", "request_id", "next", "warnings"}
+HERE_ALONE = (
+    *("auth:token", "autocomplete", "backend:start", "backend:status", "backend:stop", "backend:env", "backend:reset"),
+    *("backend:snapshot", "commands", "help", "logout", "version"),
+)
+"""Commands that ask no platform, or go on without it."""
+WORDS = {
+    "addons:upgrade": ["dj:trio"],
+    "authorizations:update": ["x", "-d", "x"],
+    "buildpacks:add": ["heroku/ruby"],
+    "buildpacks:remove": ["heroku/ruby"],
+    "buildpacks:set": ["heroku/ruby"],
+    "backend:faults:add": ["GET /apps", "--status", "503"],
+    "config:edit": ["A"],
+    "config:set": ["A=1"],
+    "dj:remove": ["1", "--confirm", "demo"],
+    "dj:retry": ["1"],
+    "dj:show": ["1"],
+    "keys:add": ["key.pub"],
+    "login": ["--token"],
+    "ps:scale": ["web=1"],
+    "ps:stop": ["web.1"],
+    "run:detached": ["true"],
+}
+"""Where any word would not do: those that lead to a request."""
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -35,13 +64,13 @@ def test_a_usage_mistake_under_json_is_one_object_on_stderr_and_status_2(heroku,
     assert (result.exit_code, result.stdout) == (2, "")
     document = json.loads(result.stderr)
     assert document["id"] == "usage" and "--no-such-flag" in document["message"]
-    assert set(document) == {"id", "message", "status", "request_id", "next"}
+    assert set(document) == FAILURE
     assert document["next"], "it says what would help"
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_every_line_of_help_fits_into_80_columns(name):
-    width = max(map(len, EVERY))
+def test_every_line_of_a_topics_help_fits_into_80_columns(name):
+    width = max(len(each) for each in EVERY if topic_of(each) == topic_of(name))
     assert len(load(name).get_short_help_str(limit=1000)) + width + 4 <= 80
 
 
@@ -59,11 +88,45 @@ def test_every_argument_flag_and_value_is_described(heroku, platform, name):
     assert described["summary"].endswith(".")
 
 
+class Refusing(Platform):
+    """Says no to whatever is asked."""
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        headers = {"X-Heroku-Warning": "soon gone"}
+        reply = {"id": "forbidden", "message": "No."}
+        return response(Stub(request.method or "", "", None, 403, reply, headers), request)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in {*JSON_IS_NOT_OURS_TO_PRINT, *HERE_ALONE}])
+def test_a_refusal_under_json_is_all_of_stderr_one_object_and_status_1(name, environment, folder):
+    (folder / "key.pub").write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI ada@laptop\n")
+    if name == "login":
+        del environment["HEROKU_API_KEY"]
+    needed = [each for each in load(name).params if isinstance(each, click.Argument) and each.required]
+    required = [
+        word
+        for each in load(name).params
+        if isinstance(each, click.Option) and each.required
+        for word in (each.opts[0], "x")
+    ]
+    words = WORDS.get(name, ["x"] * len(needed)) + required
+    takes_app = any("--app" in each.opts for each in load(name).params)
+    stdin, stdout, stderr = Stream(b"token\n"), Stream(), Stream()
+    typed = (name, *(("--app", "demo") if takes_app else ()), "--json", *words)
+    status = execute(typed, stdin, stdout, stderr, environment, folder, Refusing())
+    assert (status, stdout.written) == (1, b""), stderr.written
+    document = json.loads(stderr.written)
+    assert set(document) == FAILURE and document["message"]
+    if document["id"] == "forbidden":
+        assert document["status"] == 403 and "soon gone" in document["warnings"]
+
+
 def test_a_dangerous_command_without_a_terminal_fails_instead_of_hanging(heroku, platform):
     platform.on("GET", "/apps/demo", reply={"name": "demo"})
     result = heroku("destroy", "--app", "demo", "--json")
     assert (result.exit_code, result.stdout) == (1, "")
-    document = json.loads(result.stderr.splitlines()[-1])
+    document = json.loads(result.stderr)
+    assert "This destroys demo and all of its add-ons" in document["message"]
     assert document["id"] == "not_confirmed" and document["next"] == ["Add: --confirm demo"]
 
 

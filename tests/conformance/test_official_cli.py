@@ -6,6 +6,7 @@ import subprocess
 
 import pexpect
 import pytest
+import requests
 
 from tests.backends import Backend, wait_for
 from tests.conformance.official import OfficialShell
@@ -281,18 +282,12 @@ def test_pipelines_promote_what_was_deployed(shell: OfficialShell, shared_backen
 @pytest.mark.plays("login", "whoami", "auth:token", "logout")
 def test_a_person_logs_in_with_a_password_and_out_again(shell: OfficialShell, shared_backend: Backend) -> None:
     made = shared_backend.ok("POST", "/backend/users", {"email": f"{shell.home.parent.name}@example.com"})
-    del shell.environment["HEROKU_API_KEY"]
-    shell.environment["HEROKU_NETRC_WRITE"] = "true"
-    dialogue = pexpect.spawn("heroku", ["login", "-i"], env=shell.environment, cwd=str(shell.folder), timeout=60)  # type: ignore[arg-type]
-    dialogue.expect("Email")
-    dialogue.sendline(made["email"])
-    dialogue.expect("Password")
-    dialogue.sendline(made["password"])
-    dialogue.expect(f"Logged in as .*{made['email']}")
-    dialogue.expect(pexpect.EOF)
-    dialogue.close()
+    dialogue = begin_login(shell, "-i")
+    for question, answer in (("Email", made["email"]), ("Password", made["password"])):
+        dialogue.expect(question)
+        dialogue.sendline(answer)
+    end_login(dialogue, made["email"])
     shell.played.add("login")
-    assert dialogue.exitstatus == 0
     assert shell.heroku("whoami").out == f"{made['email']}\n"
     token = shell.heroku("auth:token").out.strip()
     assert token.startswith("HRKU-") and token in (shell.home / ".netrc").read_text()
@@ -300,3 +295,51 @@ def test_a_person_logs_in_with_a_password_and_out_again(shell: OfficialShell, sh
     assert token not in (shell.home / ".netrc").read_text()
     answer = shared_backend.call("GET", "/account", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 401
+
+
+@pytest.mark.plays("login", "whoami")
+def test_a_person_logs_in_with_a_browser(shell: OfficialShell, shared_backend: Backend) -> None:
+    made = shared_backend.ok("POST", "/backend/users", {"email": f"{shell.home.parent.name}@example.com"})
+    assert shell.environment["HEROKU_LOGIN_HOST"] == shared_backend.url
+    dialogue = begin_login(shell, "--browser", "true")
+    dialogue.expect("Press any key")
+    dialogue.send("x")
+    dialogue.expect(r"visit:\s+(?:\x1b\[\d+m)?(http://[^\s\x1b]+)")
+    with requests.Session() as browser:
+        page = browser.get(dialogue.match[1], timeout=30)
+        form = re.search('name="form" value="([^"]+)"', page.text)
+        assert form and "Heroku CLI login from" in page.text
+        fields = {"form": form[1], "email": made["email"], "password": made["password"], "answer": "yes"}
+        assert "go back to the terminal" in browser.post(page.url, fields, timeout=30).text
+    end_login(dialogue, made["email"])
+    shell.played.add("login")
+    assert shell.heroku("whoami").out == f"{made['email']}\n"
+
+
+@pytest.mark.plays("login", "whoami")
+def test_a_person_logs_in_with_a_second_factor(shell: OfficialShell, shared_backend: Backend) -> None:
+    wishes = {"email": f"{shell.home.parent.name}@example.com", "two_factor_code": "123456"}
+    made = shared_backend.ok("POST", "/backend/users", wishes)
+    dialogue = begin_login(shell, "-i")
+    for question, answer in (("Email", made["email"]), ("Password", made["password"]), ("Two-factor code", "123456")):
+        dialogue.expect(question)
+        dialogue.sendline(answer)
+    end_login(dialogue, made["email"])
+    shell.played.add("login")
+    assert shell.heroku("whoami").out == f"{made['email']}\n"
+
+
+def begin_login(shell: OfficialShell, *options: str) -> "pexpect.spawn[str]":
+    """`heroku login` in a terminal, its token to be kept in the netrc file."""
+    shell.environment.pop("HEROKU_API_KEY", None)
+    shell.environment["HEROKU_NETRC_WRITE"] = "true"
+    return pexpect.spawn(
+        "heroku", ["login", *options], env=shell.environment, cwd=str(shell.folder), timeout=60, encoding="utf-8"
+    )
+
+
+def end_login(dialogue: "pexpect.spawn[str]", email: str) -> None:
+    dialogue.expect(f"Logged in as .*{email}")
+    dialogue.expect(pexpect.EOF)
+    dialogue.close()
+    assert dialogue.exitstatus == 0

@@ -1,10 +1,6 @@
 """Fixtures of the embedded Delayed Job: an app's folder, its database on SQLite or PostgreSQL, its rake."""
 
 import os
-import pwd
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +16,7 @@ import sqlalchemy as sa
 from hkcli.dj.database import connect, parse_url
 from hkcli.dj.migrations.migrator import Migrator
 from hkcli.dj.migrations.report import Report
+from tests.dj.servers import postgresql, why_no_postgresql
 
 REPOSITORY = Path(__file__).parent.parent.parent
 DEADLINE_S = 60
@@ -209,55 +206,12 @@ def start(app: App) -> Iterator[Callable[..., WorkerProcess]]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL of its own, without the database's name; started from the machine's programs."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    folder = found[-1].parent if found else Path(shutil.which("postgres") or "/none/postgres").parent
-    if not (folder / "initdb").exists():
-        missing("PostgreSQL")
-    user = "postgres" if os.geteuid() == 0 else None
-    if user and user not in {entry.pw_name for entry in pwd.getpwall()}:
-        missing("a user to run PostgreSQL as (root may not)")
-    # Not under pytest's own folder, which only its owner may enter.
-    data = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    if user:
-        shutil.chown(data, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    run = [str(folder / "initdb"), "-D", str(data / "db"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
-    subprocess.run(run, user=user, cwd=data, check=True, capture_output=True)
-    options = [
-        "-D",
-        str(data / "db"),
-        "-p",
-        str(port),
-        "-k",
-        str(data),
-        "-c",
-        "listen_addresses=127.0.0.1",
-        "-c",
-        "fsync=off",
-    ]
-    with (data / "log").open("wb") as log:
-        server = subprocess.Popen([str(folder / "postgres"), *options], user=user, cwd=data, stdout=log, stderr=log)
-    try:
-        wait_for(lambda: _accepts(port) or server.poll() is not None, "PostgreSQL")
-        yield f"postgres://postgres@127.0.0.1:{port}/"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(DEADLINE_S)
-        shutil.rmtree(data)
-
-
-def _accepts(port: int) -> bool:
-    import psycopg
-
-    try:
-        psycopg.connect(f"host=127.0.0.1 port={port} user=postgres dbname=postgres", connect_timeout=5).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL of its own, without the database's name."""
+    if why := why_no_postgresql():
+        missing(why)
+    with postgresql("-c", "fsync=off") as address:
+        yield address
 
 
 @pytest.fixture

@@ -3,12 +3,23 @@
 import os
 import re
 import shutil
+import signal
+import sqlite3
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import psutil
+import psycopg
 import pytest
 
+from hkcli.backend.addons.postgresql_server import find_binaries
 from tests.backends import Backend, wait_for
+from tests.dj.conftest import missing
 from tests.end_to_end.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -25,15 +36,93 @@ def ruby() -> None:
         else None
     )
     if found is None or found.returncode:
-        reason = "Ruby with railties and delayed_job_active_record is not on this machine"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("Ruby with railties and delayed_job_active_record")
 
 
-@pytest.fixture
-def rails(person: Shell) -> str:
-    """The Rails app, pushed and migrated."""
+DATABASES = ("sqlite", "postgresql")
+
+ENQUEUE = """
+Delayed::Job.enqueue NewsletterJob.new("Hello", ["a@b"]), queue: "mail"
+Delayed::Job.enqueue NewsletterJob.new("Nobody", nil), priority: 1
+Delayed::Job.enqueue(NewsletterJob.new("Never", nil), priority: 2).update_columns(attempts: 24)
+Delayed::Job.enqueue GatedJob.new(ENV.fetch("FIRST")), priority: 3
+Delayed::Job.enqueue GatedJob.new(ENV.fetch("SECOND")), priority: 4
+Delayed::Job.enqueue NewsletterJob.new("Later", ["a@b"]), run_at: 1.hour.from_now
+"""
+
+
+@dataclass
+class Rails:
+    """The app, pushed and migrated, on a backend that may be killed."""
+
+    person: Shell
+    backend: Backend
+    app: str
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        url = self.backend.ok("GET", f"/apps/{self.app}/config-vars")["DATABASE_URL"]
+        if url.startswith("sqlite3:"):
+            with closing(sqlite3.connect(url.removeprefix("sqlite3:"))) as connection:
+                return connection.execute(sql).fetchall()
+        with psycopg.connect(url) as connection:
+            return list(connection.execute(sql))
+
+    def count(self, condition: str = "1 = 1") -> int:
+        return int(self.rows(f"SELECT COUNT(*) FROM delayed_jobs WHERE {condition}")[0][0])
+
+    def says(self, text: str, times: int = 1) -> str:
+        """The log, once it has this so often."""
+        logs = partial(self.backend.logs, self.app)
+        wait_for(lambda: logs().count(text) >= times, f"{text!r}, {times} times", within_s=90)
+        return logs()
+
+    def worker_pid(self, nth: int) -> int:
+        """Of the worker that was started as the nth, counting from 1."""
+        found = re.findall(STARTED, self.says("Starting job worker\n", nth))
+        return int(found[nth - 1])
+
+
+STARTED = r"app\[worker\.1\]: \[Worker\(host:railgun\.\d+ pid:(\d+)\)\] Starting job worker"
+
+
+class Gated:
+    """What a GatedJob says in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+
+    def said(self, what: str, times: int = 1) -> None:
+        wait_for(lambda: self.text().count(what) >= times, f"the job to say {what!r}, {times} times", within_s=90)
+
+    def text(self) -> str:
+        said = self.folder / "said"
+        return said.read_text() if said.exists() else ""
+
+    def open(self) -> None:
+        (self.folder / "gate").touch()
+
+
+@pytest.fixture(params=DATABASES)
+def rails(request: pytest.FixtureRequest, shell: Shell, tmp_path: Path) -> Iterator[Rails]:
+    if request.param == "postgresql" and find_binaries() is None:
+        missing("PostgreSQL")
+    backend = Backend(tmp_path / "backend").start()
+    try:
+        shell.log_in(backend)
+        shell.environment["HEROKU_HOST"] = backend.url
+        app = push(shell)
+        if request.param == "postgresql":
+            shell.ok("heroku", "addons:add", "heroku-postgresql", "--wait")
+        shell.ok("heroku", "config:set", "SLEEP_DELAY=1")
+        assert "CreateDelayedJobs: migrated" in shell.ok("heroku", "rake", "db:migrate").out
+        yield Rails(shell, backend, app)
+    finally:
+        backend.stop()
+
+
+def push(person: Shell) -> str:
+    """The app's name."""
     shutil.copytree(RAILS, person.folder, dirs_exist_ok=True)
     person.ok("git", "init", "--quiet")
     person.ok("git", "add", ".")
@@ -42,38 +131,59 @@ def rails(person: Shell) -> str:
     del person.environment["HEROKU_HOST"]
     pushed = person.ok("git", "push", "heroku", "master").err
     assert "Ruby app detected" in pushed and "console, rake, worker" in pushed
-    assert "CreateDelayedJobs: migrated" in person.ok("heroku", "rake", "db:migrate").out
     return person.ok("git", "remote", "get-url", "heroku").out.strip().rpartition("/")[2].removesuffix(".git")
 
 
-def enqueue(person: Shell, text: str, options: str = "") -> None:
-    person.ok(
-        "heroku", "run", "bin/rails", "runner", f'Delayed::Job.enqueue NewsletterJob.new("{text}", ["a@b"]){options}'
-    )
-
-
-def count(person: Shell) -> int:
-    return int(person.ok("heroku", "run", "bin/rails", "runner", "puts Delayed::Job.count").out)
-
-
-def test_the_quick_start_works_with_the_real_gem(person: Shell, rails: str, shared_backend: Backend) -> None:
+def test_the_quick_start_works_with_the_real_gem_and_no_kill_loses_a_job(rails: Rails, tmp_path: Path) -> None:
+    person, app = rails.person, rails.app
+    first, second = Gated(tmp_path / "first"), Gated(tmp_path / "second")
     person.ok("heroku", "addons:add", "dj")
-    logs = shared_backend.wait_for_log(rails, "Starting job worker\n")
-    started = re.search(r"app\[worker\.1\]: \[Worker\(host:railgun\.\d+ pid:(\d+)\)\] Starting job worker", logs)
-    assert started, logs
-    enqueue(person, "Hello")
-    shared_backend.wait_for_log(rails, 'Sent "Hello" to a@b')
-    shared_backend.wait_for_log(rails, "Job NewsletterJob (id=1) COMPLETED after")
-    enqueue(person, "Later", ", run_at: 1.hour.from_now")
-    assert count(person) == 1
+    pid = rails.worker_pid(1)
+    words = ("--env", f"FIRST={first.folder};SECOND={second.folder}")
+    person.ok("heroku", "run", *words, "--", "bin/rails", "runner", ENQUEUE)
+
+    first.said("begun")
+    logs = rails.says("Job GatedJob (id=4) RUNNING")
+    assert 'app[worker.1]: Sent "Hello" to a@b\n' in logs and "Job NewsletterJob (id=1) (queue=mail) COMPLETED" in logs
+    assert "Job NewsletterJob (id=2) FAILED (0 prior attempts) with NoMethodError" in logs
+    assert "Job NewsletterJob (id=3) FAILED permanently because of 25 consecutive failures" in logs
+    assert rails.count("attempts = 1 AND last_error LIKE 'undefined method%'") == 1
+
+    os.kill(pid, signal.SIGKILL)
+    assert f"pid:{pid}, which is gone" in rails.says("heroku[worker.1]: Released 1 jobs of host:railgun.")
+    first.said("begun", 2)
+    first.open()
+    second.said("begun")
+    assert first.text() == "begun\nbegun\ndone\n"
+
+    pid = rails.worker_pid(2)
+    person.ok("heroku", "addons:remove", "dj", "--confirm", app)
+    assert "app[worker.1]: [Worker" in rails.says("] Exiting...")
+    assert f"pid:{pid}, which is gone" in rails.says("Released 1 jobs of", 2)
+    assert not psutil.pid_exists(pid) and rails.count("locked_by IS NOT NULL") == 0
+    person.ok("heroku", "addons:add", "dj")
+    second.said("begun", 2)
+
+    rails.backend.kill()
+    rails.backend.start()
+    second.said("begun", 3)
+    assert rails.says("Released 1 jobs of", 3)
+    second.open()
+    rails.says("Job GatedJob (id=5) COMPLETED")
+    assert second.text() == "begun\nbegun\nbegun\ndone\n"
+
+    rails.says("Job NewsletterJob (id=2) FAILED (1 prior attempts)")
+    assert rails.rows("SELECT id FROM delayed_jobs ORDER BY id") == [(2,), (6,)]
     person.ok("heroku", "rake", "jobs:clear")
-    assert count(person) == 0
-    person.ok("heroku", "addons:remove", "dj", "--confirm", rails)
-    wait_for(lambda: not Path(f"/proc/{started[1]}").exists(), "the worker to end")
+    assert rails.count() == 0
+    pid = rails.worker_pid(4)
+    person.ok("heroku", "addons:remove", "dj", "--confirm", app)
+    wait_for(lambda: not psutil.pid_exists(pid), "the worker to end")
 
 
-def test_a_first_deploy_sets_what_rails_needs(person: Shell, rails: str, shared_backend: Backend) -> None:
-    config = shared_backend.ok("GET", f"/apps/{rails}/config-vars")
+def test_a_first_deploy_sets_what_rails_needs(person: Shell, shared_backend: Backend) -> None:
+    app = push(person)
+    config = shared_backend.ok("GET", f"/apps/{app}/config-vars")
     assert config["RAILS_ENV"] == config["RACK_ENV"] == "production"
     assert len(config["SECRET_KEY_BASE"]) == 128
     assert person.ok("heroku", "run", "bin/rails", "runner", "puts Rails.env").out == "production\n"

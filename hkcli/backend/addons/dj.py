@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hkcli.backend.addons.provider import Plan, Provisioned, Service
+from hkcli.backend.addons.provider import Gone, Plan, Provisioned, Service, Unreachable
 from hkcli.backend.errors import InvalidParams
 from hkcli.backend.store import App
 
@@ -33,3 +33,20 @@ def provision(app: App, plan: str, options: Mapping[str, Any]) -> Provisioned:
 
 def holds(plan: str) -> dict[str, int]:
     return {"worker": WORKERS[plan]}
+
+
+def give_back(gone: Gone) -> list[str]:
+    """Unlock the jobs that the dyno's workers did not come to finish: the gem itself would wait four hours.
+
+    Of an app without the add-on only its `worker` dynos are looked after.
+    """
+    address = gone.config.get("DATABASE_URL")
+    if not address or (gone.process_type not in holds(SERVICE.plans[0].name) and not WORKERS.keys() & {*gone.plans}):
+        return []
+    from hkcli.dj.status import DatabaseError, free_jobs_of_host
+
+    try:
+        freed = free_jobs_of_host(address, gone.host)
+    except DatabaseError as error:
+        raise Unreachable(str(error)) from error
+    return [f"Released {count} jobs of {worker}, which is gone" for worker, count in sorted(freed.items())]

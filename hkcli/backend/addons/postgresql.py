@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hkcli.backend.addons.provider import Plan, Provisioned, Service
+from hkcli.backend.addons.provider import Gone, Plan, Provisioned, Service
 from hkcli.backend.errors import InvalidParams
 from hkcli.backend.store import App
 
@@ -29,3 +29,8 @@ def provision(app: App, plan: str, options: Mapping[str, Any]) -> Provisioned:
 
 def holds(plan: str) -> dict[str, int]:
     return {}
+
+
+def give_back(gone: Gone) -> list[str]:
+    """Nothing: the server itself sees a connection end."""
+    return []

@@ -23,6 +23,8 @@ START_S = 60.0
 POLL_S = 0.05
 UNPRIVILEGED = ("postgres", "nobody")
 SYSTEM_FOLDER = Path("/var/lib/hkcli")
+PASSABLE = 0o711
+"""Of a folder that others pass through to what is theirs, whatever our umask."""
 
 
 class PostgresError(Exception):
@@ -133,7 +135,10 @@ def environment() -> dict[str, str]:
 def initialise(folder: Path, binaries: Path) -> None:
     """A new cluster, with a port that stays its own; `url` is written last."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
+    if not folder.parent.exists():
+        folder.parent.mkdir()
+        folder.parent.chmod(PASSABLE)
+    folder.mkdir(mode=0o700)
     password = secrets.token_hex(24)
     (folder / "password").write_text(password)
     if user := owner():

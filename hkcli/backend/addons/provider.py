@@ -38,6 +38,23 @@ class Provisioned:
     """If not, it is made afterwards, and its config is known then."""
 
 
+@dataclass(frozen=True)
+class Gone:
+    """A dyno all of whose processes have ended."""
+
+    host: str
+    """Its name, `railgun.46824682`, which no other dyno has or will have."""
+    process_type: str
+    config: Mapping[str, str]
+    """The config vars of its release."""
+    plans: tuple[str, ...]
+    """What add-ons the app had with that release."""
+
+
+class Unreachable(Exception):
+    """Where the add-on keeps its things cannot be reached now; to be tried again. The message is for the operator."""
+
+
 class Provider(Protocol):
     """One file in addons/ each."""
 
@@ -47,4 +64,8 @@ class Provider(Protocol):
 
     def holds(self, plan: str) -> dict[str, int]:
         """Process types whose quantity the add-on keeps, and at what."""
+        ...
+
+    def give_back(self, gone: Gone) -> list[str]:
+        """Free what a dyno that is gone still holds; what to say of it in the app's log. Blocks. Raises Unreachable."""
         ...

@@ -3,20 +3,20 @@
 import asyncio
 import fcntl
 import os
-import secrets
 import shutil
 import signal
 import socket
-import struct
 import subprocess
-import termios
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.environment import Place, environment
+from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.members import DYNO_MARK, ENGINE_MARK, end_engine
-from hkcli.backend.engines.process import Process
+from hkcli.backend.engines.process import Process, set_size
 from hkcli.backend.engines.unpack import unpack
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -57,10 +57,17 @@ class LocalEngine:
     """Runs dynos below `directory`. `engine_id` marks its processes; it must stay the same from run to run."""
 
     def __init__(
-        self, directory: Path, engine_id: str, *, path: str = DEFAULT_PATH, stack_bin: Path | None = None
+        self,
+        directory: Path,
+        engine_id: str,
+        hosts: Hosts | None = None,
+        *,
+        path: str = DEFAULT_PATH,
+        stack_bin: Path | None = None,
     ) -> None:
         self._directory = directory
         self._engine_id = engine_id
+        self._hosts = hosts or Hosts(directory.with_name("hosts"))
         self._path = path
         self._stack_bin = stack_bin
         self._recent_ports: set[int] = set()
@@ -100,23 +107,28 @@ class LocalEngine:
 
         Raises SlugError, or OSError if the machine refuses."""
         copy = copy or await self.prepare(spec, dyno_id)
+        host = None
         try:
-            env = environment(spec.env, spec.name, self._place(copy), terminal.term if terminal else None)
+            host = self._hosts.enter(spec)
+            env = environment(spec.env, spec.name, self._place(copy, host), terminal.term if terminal else None)
+            on_gone = partial(self._hosts.leave, host)
             if terminal:
-                return spawn_on_pty(spec.command, env, copy, terminal)
-            return spawn_on_pipes(spec.command, env, copy, with_input=attached)
+                return spawn_on_pty(spec.command, env, copy, terminal, on_gone)
+            return spawn_on_pipes(spec.command, env, copy, on_gone, with_input=attached)
         except BaseException:
+            if host:
+                self._hosts.leave(host)
             await self.discard(copy)
             raise
 
-    def _place(self, copy: WorkingCopy) -> Place:
+    def _place(self, copy: WorkingCopy, host: str) -> Place:
         return Place(
             engine_id=self._engine_id,
             dyno_id=copy.dyno_id,
             home=copy.home,
             tmp=copy.tmp,
             port=self._free_port(),
-            hostname=f"railgun.{1000 + secrets.randbelow(9000)}",
+            hostname=host,
             path=self._path,
             stack_bin=self._stack_bin,
         )
@@ -133,7 +145,9 @@ class LocalEngine:
                 return port
 
 
-def spawn_on_pipes(command: str, env: dict[str, str], copy: WorkingCopy, *, with_input: bool) -> Process:
+def spawn_on_pipes(
+    command: str, env: dict[str, str], copy: WorkingCopy, on_gone: Callable[[], None], *, with_input: bool
+) -> Process:
     output, output_end = os.pipe()
     input_end, input = os.pipe() if with_input else (None, None)
     try:
@@ -144,20 +158,22 @@ def spawn_on_pipes(command: str, env: dict[str, str], copy: WorkingCopy, *, with
         raise
     finally:
         close_all(output_end, input_end)
-    return watch(popen, copy, env, output, input)
+    return watch(popen, copy, env, on_gone, output, input)
 
 
-def spawn_on_pty(command: str, env: dict[str, str], copy: WorkingCopy, terminal: Terminal) -> Process:
+def spawn_on_pty(
+    command: str, env: dict[str, str], copy: WorkingCopy, terminal: Terminal, on_gone: Callable[[], None]
+) -> Process:
     ours, theirs = os.openpty()
     try:
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", terminal.lines, terminal.columns, 0, 0))
+        set_size(theirs, terminal.columns, terminal.lines)
         popen = spawn(TAKE_TERMINAL + STARTUP + command, [os.ttyname(theirs)], env, copy, theirs, theirs)
     except BaseException:
         close_all(ours)
         raise
     finally:
         close_all(theirs)
-    return watch(popen, copy, env, ours, ours)
+    return watch(popen, copy, env, on_gone, ours, ours)
 
 
 def spawn(
@@ -178,7 +194,12 @@ def spawn(
 
 
 def watch(
-    popen: subprocess.Popen[bytes], copy: WorkingCopy, env: dict[str, str], output: int, input: int | None
+    popen: subprocess.Popen[bytes],
+    copy: WorkingCopy,
+    env: dict[str, str],
+    on_gone: Callable[[], None],
+    output: int,
+    input: int | None,
 ) -> Process:
     """What was spawned as a Process; if that cannot be, nothing is left running, and the descriptors are closed."""
     try:
@@ -193,6 +214,7 @@ def watch(
             port=int(env["PORT"]),
             output=output,
             input=input,
+            on_gone=on_gone,
         )
     except BaseException:
         os.killpg(popen.pid, signal.SIGKILL)

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import termios
 import threading
@@ -30,7 +32,7 @@ class Process:
     """The main process of a dyno, in a session of its own, and all that came out of it.
 
     `output` is the end of a pipe, or of a pty, that carries stdout and stderr; `input` (a pipe, the same pty, or
-    nothing) leads to stdin. Both are non-blocking and are closed here."""
+    nothing) leads to stdin. Both are non-blocking and are closed here. `on_gone` is called when no process is left."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Process:
         port: int,
         output: int,
         input: int | None,
+        on_gone: Callable[[], None],
     ) -> None:
         self.dyno_id = dyno_id
         self.port = port
@@ -51,6 +54,7 @@ class Process:
         self._folder = folder
         self._output = output
         self._input = input
+        self._on_gone = on_gone
         self._is_terminal = input == output
         self._loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -103,6 +107,11 @@ class Process:
         """Exit status of the main process as a shell shows it: 128 + N after signal N."""
         return await asyncio.shield(self._exit)
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal, if there is one, another size; who has it in the foreground gets SIGWINCH."""
+        if self._is_terminal and self._output >= 0:
+            set_size(self._output, columns, lines)
+
     @property
     def has_exited(self) -> bool:
         return self._exit.done()
@@ -136,6 +145,7 @@ class Process:
         """SIGKILL until nothing is left; a process that forks meanwhile is found by the next look."""
         for _ in range(KILL_ROUNDS):
             if await self.gone(within_s=0.0):
+                self._on_gone()
                 return
             await self.send_signal(signal.SIGKILL)
             await self.gone(within_s=0.5)
@@ -213,6 +223,10 @@ class Process:
 
     async def _members(self) -> list[psutil.Process]:
         return await asyncio.to_thread(members, self._marks, session=self.pid)
+
+
+def set_size(terminal: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 def resolve(future: "asyncio.Future[None]") -> None:

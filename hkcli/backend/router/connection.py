@@ -8,9 +8,10 @@ from typing import Any
 
 import h11
 
+from hkcli.backend.doorway import Doorway
 from hkcli.backend.guard import host_name
 from hkcli.backend.router import faults
-from hkcli.backend.router.exchange import Exchange, Routing, answer_page
+from hkcli.backend.router.exchange import Exchange, answer_page
 from hkcli.backend.router.wire import BUFFER_BYTES, Wire
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class RouterConnection(asyncio.StreamReaderProtocol):
 
     def __init__(
         self,
-        routing: Routing,
+        doorway: Doorway,
         loop: asyncio.AbstractEventLoop,
         *,
         own: Callable[["asyncio.Task[None]"], None],
@@ -34,7 +35,7 @@ class RouterConnection(asyncio.StreamReaderProtocol):
     ) -> None:
         self._reader = asyncio.StreamReader(BUFFER_BYTES, loop)
         super().__init__(self._reader, loop=loop)
-        self._routing, self._loop_of, self._own, self._on_end = routing, loop, own, on_end
+        self._doorway, self._loop_of, self._own, self._on_end = doorway, loop, own, on_end
         self._on_gone: Callable[[], object] | None = None
         self._is_idle = True
         self._closing = False
@@ -85,7 +86,7 @@ class RouterConnection(asyncio.StreamReaderProtocol):
         """Answer one request; whether there may be another on this connection."""
         self._is_idle = True
         try:
-            async with asyncio.timeout(self._routing.waits.keep_alive_s):
+            async with asyncio.timeout((await self._doorway.routing()).waits.keep_alive_s):
                 request = await client.receive()
         except h11.RemoteProtocolError as error:
             await self._refuse(client, error.error_status_hint)
@@ -93,15 +94,16 @@ class RouterConnection(asyncio.StreamReaderProtocol):
         if not isinstance(request, h11.Request):
             return False
         self._is_idle = False
+        routing = await self._doorway.routing()
         host = host_name(dict(request.headers).get(b"host", b"").decode("ascii", "replace"))
         if not request.target.startswith(b"/") and request.target != b"*":
             await self._refuse(client, 400, request.method)
-        elif not self._routing.sites.is_site(host):
+        elif not routing.sites.is_site(host):
             await self._refuse(client, 421, request.method)
         else:
             peer, is_tls = (client.writer.get_extra_info(each) for each in ("peername", "ssl_object"))
             scheme, address = "https" if is_tls else "http", str(peer[0]) if peer else ""
-            exchange = Exchange(self._routing, client, request, peer=address, scheme=scheme, on_gone=self._watch)
+            exchange = Exchange(routing, client, request, peer=address, scheme=scheme, on_gone=self._watch)
             await exchange.run(host)
         return client.state.our_state is client.state.their_state is h11.DONE
 

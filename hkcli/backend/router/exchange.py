@@ -254,8 +254,9 @@ class Exchange:
             await asyncio.wait(ways)
 
     async def _pour(self, source: Wire, target: Wire) -> None:
+        """All that comes, and then its end; a target without half-closed connections (TLS) is closed whole."""
         data = source.trailing()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while data or (data := await source.reader.read(BUFFER_BYTES)):
                 if target is self._client:
                     self._record.sent_bytes = (self._record.sent_bytes or 0) + len(data)
@@ -263,7 +264,10 @@ class Exchange:
                 target.writer.write(data)
                 await target.writer.drain()
                 data = b""
-            target.writer.write_eof()
+            if target.writer.can_write_eof():
+                target.writer.write_eof()
+            else:
+                target.writer.close()
 
     def _progress(self) -> None:
         """Something moved: the wait begins anew."""

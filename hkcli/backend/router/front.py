@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import ServerState
 
+from hkcli.backend.doorway import Doorway
 from hkcli.backend.guard import host_name
 from hkcli.backend.router.connection import RouterConnection
 from hkcli.backend.router.exchange import Routing
@@ -34,14 +35,14 @@ class Front(asyncio.Protocol):
 
     def __init__(
         self,
-        routing: Routing,
+        doorway: Doorway,
         *,
         config: uvicorn.Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._routing, self._state = routing, server_state
+        self._doorway, self._state = doorway, server_state
         self._connections: set[Any] = server_state.connections
         self._loop = _loop or asyncio.get_running_loop()
         self._api = partial(
@@ -53,6 +54,7 @@ class Front(asyncio.Protocol):
         )
         self._transport: asyncio.Transport | None = None
         self._head = b""
+        self._is_known = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -70,12 +72,21 @@ class Front(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._head += data
         host = first_host(self._head)
-        if host is None or self._transport is None:
+        if host is None or self._transport is None or self._is_known:
+            return
+        self._is_known = True
+        if not self._doorway.when_open(lambda routing: self._hand_over(host, routing)):
+            self._transport.pause_reading()
+
+    def _hand_over(self, host: str, routing: Routing) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return
         self._connections.discard(self)
-        protocol = self._router() if self._routing.sites.is_site(host) else self._api()
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
+        protocol = self._router() if routing.sites.is_site(host) else self._api()
+        transport.resume_reading()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
         protocol.data_received(self._head)
         self._head = b""
 
@@ -87,6 +98,6 @@ class Front(asyncio.Protocol):
         def ended(connection: RouterConnection) -> None:
             self._connections.discard(connection)
 
-        connection = RouterConnection(self._routing, self._loop, own=own, on_end=ended)
+        connection = RouterConnection(self._doorway, self._loop, own=own, on_end=ended)
         self._connections.add(connection)
         return connection

@@ -18,7 +18,7 @@ from hkcli.backend.endpoint import (
     read_body,
     route,
 )
-from hkcli.backend.errors import BadRequest, NotFound, Unauthorized
+from hkcli.backend.errors import BadRequest, NotFound, TwoFactorRequired, Unauthorized, WrongSecondFactor
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import User
 
@@ -31,7 +31,7 @@ async def create(request: Request) -> Response:
     platform: Platform = request.app.state.platform
     body = await read_body(request)
     header = authorization_of(request)
-    user_id = await who(platform, header)
+    user_id = await who(platform, header, request.headers.get("heroku-two-factor-code"))
     with platform.store.transaction() as session:
         user = session.get_one(User, user_id)
         record, token = accounts.authorize(
@@ -44,8 +44,10 @@ async def create(request: Request) -> Response:
         return json_response(schemas.authorization(record, token), 201)
 
 
-async def who(platform: Platform, header: str) -> str:
-    """The id of the user with this token, or this password, which takes its time to check. Raises Unauthorized."""
+async def who(platform: Platform, header: str, code: str | None) -> str:
+    """The id of the user with this token, or this password and second factor, which take their time to check.
+
+    Raises Unauthorized, TwoFactorRequired, WrongSecondFactor."""
     given = accounts.parse_authorization(header)
     with platform.store.transaction() as session:
         with contextlib.suppress(Unauthorized):
@@ -53,9 +55,23 @@ async def who(platform: Platform, header: str) -> str:
         user = accounts.with_email(session, given.email)
     is_right = await asyncio.to_thread(accounts.is_password, given.password, user.password_hash if user else None)
     if user is not None and is_right:
+        await check_second_factor(platform, user.id, code)
         return user.id
     await asyncio.sleep(FAILED_LOGIN_S)
     raise Unauthorized
+
+
+async def check_second_factor(platform: Platform, user_id: str, code: str | None) -> None:
+    """Whether the code is what this user has to give, if anything. Raises TwoFactorRequired, WrongSecondFactor."""
+    with platform.store.transaction() as session:
+        factor = session.get_one(User, user_id).second_factor
+    if factor is None:
+        return
+    if not code:
+        raise TwoFactorRequired
+    if not await asyncio.to_thread(accounts.is_password, code, factor.code_hash):
+        await asyncio.sleep(FAILED_LOGIN_S)
+        raise WrongSecondFactor
 
 
 def description(value: object) -> str:

@@ -1,6 +1,7 @@
 """Dynos: listed, restarted, stopped; one-offs run."""
 
 import random
+from typing import TypeGuard
 
 from hkcli.backend import catalog, desired, names, releases, schemas
 from hkcli.backend.dynos import Dyno, DynoSpec
@@ -10,6 +11,7 @@ from hkcli.backend.errors import BadRequest, InvalidParams, NotFound
 from hkcli.backend.store import App
 
 MAX_COMMAND_CHARS = 100_000
+MAX_SIZE = 9_999
 
 
 def every(call: Call) -> Answer:
@@ -69,9 +71,24 @@ def environment(call: Call) -> dict[str, str]:
 def terminal_of(spec: DynoSpec) -> Terminal:
     def number(name: str, otherwise: int) -> int:
         word = spec.env.get(name, "")
-        return int(word) if word.isascii() and word.isdigit() and 0 < int(word) < 10_000 else otherwise
+        return int(word) if word.isascii() and word.isdigit() and is_size(int(word)) else otherwise
 
     return Terminal(columns=number("COLUMNS", 80), lines=number("LINES", 24), term=spec.env.get("TERM", "xterm"))
+
+
+def resize(call: Call) -> Answer:
+    """Not part of Heroku's API, where the size of a terminal is what it was at the start."""
+    dyno = found(call, call.app())
+    columns, lines = (call.body.get(key) for key in ("columns", "lines"))
+    if not (is_size(columns) and is_size(lines)):
+        raise BadRequest(f"columns and lines must be numbers from 1 to {MAX_SIZE}.")
+    if not call.platform.supervisor.resize(dyno, columns, lines):
+        raise InvalidParams(f"{dyno.spec.name} has no terminal.")
+    return {}
+
+
+def is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_SIZE
 
 
 def restart_all(call: Call) -> Answer:
@@ -123,6 +140,7 @@ ROUTES = [
     route("GET", "/apps/{app}/dynos/{dyno}", info),
     route("DELETE", "/apps/{app}/dynos/{dyno}", restart_one, status=202),
     route("POST", "/apps/{app}/dynos/{dyno}/actions/stop", stop_one, status=202),
+    route("PUT", "/backend/apps/{app}/dynos/{dyno}/terminal", resize, status=202),
     route("DELETE", "/apps/{app}/formations/{type}", restart_type, status=202),
     route("POST", "/apps/{app}/formations/{type}/actions/stop", stop_type, status=202),
 ]

@@ -21,6 +21,8 @@ def create(call: Call) -> Answer:
     if len(password) < SHORTEST_PASSWORD:
         raise InvalidParams(f"password must have {SHORTEST_PASSWORD} characters or more.")
     user = accounts.create_user(call.session, call.required("email"), password)
+    if code := call.text("two_factor_code"):
+        accounts.set_second_factor(user, code)
     _, token = accounts.authorize(call.session, user, "Made with the account")
     return {**schemas.account(user), "password": password, "token": token}
 

@@ -3,7 +3,7 @@
 import click
 
 from hkcli.api.documents import Collaborator
-from hkcli.api.errors import NotFound
+from hkcli.api.errors import HerokuError, NotFound
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.dispatch import nearest
 
@@ -34,7 +34,7 @@ def row(each: Collaborator) -> list[str]:
 @json_option
 def access_add(run: Run, email: str, permissions: str | None, as_json: bool) -> None:
     """Give a user access to an app."""
-    wanted = sorted({"view", *permissions.replace(" ", "").split(",")} - {""}) if permissions else []
+    wanted = named_permissions(permissions) if permissions else []
     as_what = f" with {', '.join(wanted)} permissions" if wanted else ""
     with run.out.progress(f"Adding {email} access to the app {run.app}{as_what}"):
         if wanted:
@@ -43,6 +43,30 @@ def access_add(run: Run, email: str, permissions: str | None, as_json: bool) -> 
             added = run.api.add_collaborator(run.app, email)
     if as_json:
         run.out.json(added)
+
+
+def named_permissions(text: str) -> list[str]:
+    """Names between commas, and `view`, without which none of the others is worth anything."""
+    return sorted({"view", *text.replace(" ", "").split(",")} - {""})
+
+
+@app_command(
+    "access:update", epilog="Example: heroku access:update ada@example.com -p deploy,operate --app example-app"
+)
+@click.argument("email")
+@click.option("-p", "--permissions", metavar="NAMES", required=True, help="deploy, manage, operate, view")
+@json_option
+def access_update(run: Run, email: str, permissions: str, as_json: bool) -> None:
+    """Change what a user may do on a team's app."""
+    wanted = named_permissions(permissions)
+    if not run.api.app(run.app).get("team"):
+        raise HerokuError(
+            f"{run.app} belongs to no team, and permissions are a team's.", next=("See who has access: heroku access",)
+        )
+    with run.out.progress(f"Updating {email} in application {run.app} with {', '.join(wanted)} permissions"):
+        changed = run.api.update_team_collaborator(run.app, email, wanted)
+    if as_json:
+        run.out.json(changed)
 
 
 @app_command("access:remove")

@@ -1,5 +1,7 @@
 """Add-ons: what is there, what can be had, adding, changing and removing."""
 
+from typing import Any
+
 import click
 
 from hkcli.api.documents import Addon, Attachment
@@ -21,11 +23,13 @@ def addons(run: Run, everywhere: bool, as_json: bool) -> None:
     if everywhere:
         run.needs_app = False
     found = run.api.all_addons() if everywhere else run.api.addons(run.app)
-    found = sorted(found, key=lambda addon: (addon["app"]["name"], addon["name"]))
+    attached = [] if everywhere else run.api.all_attachments()
+    found = sorted(with_attachments(found, attached), key=lambda addon: (addon["app"]["name"], addon["name"]))
+    foreign = [] if everywhere else foreign_addons(found, attached, run.app)
     if as_json:
-        run.out.json(found)
+        run.out.json([*found, *foreign])
         return
-    if not found:
+    if not found and not foreign:
         where = "You have no add-ons." if everywhere else f"No add-ons for app {run.app}."
         run.out.talk(f"{where} See what can be had: heroku addons:services")
         return
@@ -33,8 +37,35 @@ def addons(run: Run, everywhere: bool, as_json: bool) -> None:
         columns = ["Owning App", "Add-on", "Plan", "Price", "State"]
         run.out.table(columns, [[addon["app"]["name"], *row(addon, ())] for addon in found])
     else:
-        attached = run.api.attachments(run.app)
-        run.out.table(["Add-on", "Plan", "Price", "State"], [row(addon, names_of(addon, attached)) for addon in found])
+        of_app = [each for each in attached if each["app"]["name"] == run.app]
+        rows = [row(addon, names_of(addon, of_app)) for addon in found]
+        run.out.table(["Add-on", "Plan", "Price", "State"], [*rows, *map(foreign_row, foreign)])
+
+
+def with_attachments(found: list[Addon], attached: list[Attachment]) -> list[Addon]:
+    """Each add-on with what is attached of it, to whichever app."""
+    for addon in found:
+        addon["attachments"] = [each for each in attached if each["addon"]["id"] == addon["id"]]
+    return found
+
+
+def foreign_addons(own: list[Addon], attached: list[Attachment], app: str) -> list[dict[str, Any]]:
+    """What belongs to other apps and is attached to this one, as far as its attachments tell."""
+    known = {addon["id"] for addon in own}
+    foreign: dict[str, list[Attachment]] = {}
+    for each in attached:
+        if each["addon"]["id"] not in known:
+            foreign.setdefault(each["addon"]["name"], []).append(each)
+    return [
+        {"addon_service": {}, "app": members[0]["addon"]["app"], "attachments": members, "name": name, "plan": {}}
+        for name, members in sorted(foreign.items())
+        if any(each["app"]["name"] == app for each in members)
+    ]
+
+
+def foreign_row(addon: dict[str, Any]) -> list[str]:
+    names = ", ".join(each["name"] for each in addon["attachments"])
+    return [f"{addon['name']} as {names}", "?", f"(billed to {addon['app']['name']} app)", ""]
 
 
 def names_of(addon: Addon, attachments: list[Attachment]) -> tuple[str, ...]:
@@ -168,14 +199,19 @@ def wait_until(run: Run, addon: Addon, interval_s: float = POLL_S) -> Addon:
 @app_command("addons:remove", epilog="Example: heroku addons:remove dj --app example-app --confirm example-app")
 @click.argument("names", metavar="ADDON...", nargs=-1, required=True)
 @click.option("-f", "--force", is_flag=True, help="also when it is attached to other apps")
+@click.option("--wait", is_flag=True, help="until it is gone")
 @confirm_option
 @json_option
-def addons_remove(run: Run, names: tuple[str, ...], force: bool, confirm: str | None, as_json: bool) -> None:
+def addons_remove(
+    run: Run, names: tuple[str, ...], force: bool, wait: bool, confirm: str | None, as_json: bool
+) -> None:
     """Remove add-ons from an app, with all that they hold."""
     found = [resolve(run, name) for name in dict.fromkeys(names)]
     listed = ", ".join(addon["name"] for addon in found)
     run.confirm(confirm, f"This destroys {listed} on {run.app}.")
     gone = [remove(run, addon, force) for addon in found]
+    if wait:
+        gone = [wait_until(run, each) for each in gone]
     if as_json:
         run.out.json(gone)
 

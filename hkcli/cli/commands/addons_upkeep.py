@@ -29,6 +29,28 @@ def addons_rename(run: Run, addon: str, new_name: str, as_json: bool) -> None:
         run.out.json(renamed)
 
 
+@app_command("addons:open")
+@click.argument("addon", metavar="ADDON")
+@click.option("--show-url", is_flag=True, help="print the address instead of opening it")
+@json_option
+def addons_open(run: Run, addon: str, show_url: bool, as_json: bool) -> None:
+    """Open an add-on's own page in the web browser."""
+    url = attached_page(run, addon) or resolve(run, addon).get("web_url")
+    if not url:
+        raise HerokuError(f"{addon} has no page of its own.", next=(f"Its documentation: heroku addons:docs {addon}",))
+    show_page(run, url, only_print=show_url, as_json=as_json)
+
+
+def attached_page(run: Run, name: str) -> str | None:
+    """The page of what is attached under a name, which may be another app's add-on."""
+    try:
+        return run.api.attachment(run.app, name).get("web_url")
+    except NotFound as error:
+        if error.resource == "app":
+            raise
+        return None
+
+
 @app_command("addons:docs")
 @click.argument("addon", metavar="SERVICE|ADDON")
 @click.option("--show-url", is_flag=True, help="print the address instead of opening it")
@@ -39,18 +61,6 @@ def addons_docs(run: Run, addon: str, show_url: bool, as_json: bool) -> None:
     if service not in [each["name"] for each in run.api.addon_services()]:
         service = resolve(run, addon)["addon_service"]["name"]
     show_page(run, DOCS.format(service), only_print=show_url, as_json=as_json)
-
-
-@app_command("addons:open", epilog="Example: heroku addons:open dj --app example-app")
-@click.argument("addon", metavar="SERVICE|ADDON")
-@click.option("--show-url", is_flag=True, help="print the address instead of opening it; it works once")
-@json_option
-def addons_open(run: Run, addon: str, show_url: bool, as_json: bool) -> None:
-    """Open an add-on's dashboard in the web browser."""
-    found = resolve(run, addon)
-    if not (url := found.get("web_url")):
-        raise HerokuError(f"{found['name']} has no dashboard.", next=(f"Read about it: heroku addons:docs {addon}",))
-    show_page(run, url, only_print=show_url, as_json=as_json)
 
 
 @app_command("addons:wait")

@@ -43,10 +43,10 @@ def api(
 
 
 def show_head(run: Run, response: "Response") -> None:
-    run.out.talk(f"HTTP {response.status_code} {response.reason}")
+    run.out.err(f"HTTP {response.status_code} {response.reason}")
     for name, value in response.headers.items():
-        run.out.talk(f"{name}: {value}")
-    run.out.talk()
+        run.out.err(f"{name}: {value}")
+    run.out.err()
 
 
 def body_of(run: Run, fields: tuple[str, ...], source: str | None) -> Any:

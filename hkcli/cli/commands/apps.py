@@ -2,7 +2,7 @@
 
 import click
 
-from hkcli.api.documents import App
+from hkcli.api.documents import App, Collaborator
 from hkcli.api.errors import ApiError
 from hkcli.cli.browser import show_page
 from hkcli.cli.commands.addons import created_line
@@ -12,13 +12,25 @@ from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper
 from hkcli.cli.units import price_text, size_text
 
 
-@command("apps")
+@command("apps", epilog="Examples: heroku apps    heroku apps --all --json")
+@click.option("-A", "--all", "everywhere", is_flag=True, help="those of all your teams too")
+@click.option("-t", "--team", metavar="TEAM", help="those of a team [HEROKU_TEAM]")
+@click.option("-s", "--space", metavar="SPACE", help="those of a private space")
+@click.option("-p", "--personal", is_flag=True, help="your own, though HEROKU_TEAM is set")
 @json_option
-def apps(run: Run, as_json: bool) -> None:
+def apps(run: Run, everywhere: bool, team: str | None, space: str | None, personal: bool, as_json: bool) -> None:
     """List your apps, and those shared with you."""
-    mine = sorted(run.api.apps(), key=lambda app: app["name"])
+    team = None if personal else team or run.env.get("HEROKU_TEAM")
+    mine = sorted(asked_for(run, everywhere, team, space), key=lambda app: app["name"])
     if as_json:
         run.out.json(mine)
+        return
+    if team or space:
+        where = f"space {space}" if space else f"team {team}"
+        if not mine:
+            run.out.talk(f"There are no apps in {where}.")
+        else:
+            list_under(run, f"Apps in {where}", [[app["name"]] for app in mine])
         return
     email = run.api.account()["email"]
     owned = [app for app in mine if app["owner"]["email"] == email]
@@ -29,6 +41,19 @@ def apps(run: Run, as_json: bool) -> None:
         list_under(run, f"{email} Apps", [[app["name"]] for app in owned])
     if shared:
         list_under(run, "Collaborated Apps", [[app["name"], app["owner"]["email"]] for app in shared])
+
+
+def asked_for(run: Run, everywhere: bool, team: str | None, space: str | None) -> list[App]:
+    if space:
+        return [app for app in run.api.team_apps(run.api.team_of_space(space)) if is_in(app, space)]
+    if team:
+        return run.api.team_apps(team)
+    return run.api.all_apps() if everywhere else run.api.apps()
+
+
+def is_in(app: App, space: str) -> bool:
+    own = app.get("space")
+    return own is not None and space in (own["name"], own["id"])
 
 
 def list_under(run: Run, title: str, rows: list[list[str]]) -> None:
@@ -47,21 +72,30 @@ def list_under(run: Run, title: str, rows: list[list[str]]) -> None:
 @click.option("-s", "--stack", metavar="STACK", help="stack of the app")
 @click.option("-b", "--buildpack", metavar="BUILDPACK", help="buildpack of the app")
 @click.option("--addons", "plans", metavar="PLANS", help="add-ons to begin with, separated by commas")
+@click.option("-t", "--team", metavar="TEAM", help="team that is to own it [HEROKU_TEAM]")
+@click.option("--space", metavar="SPACE", help="private space of the app")
+@click.option("-a", "--app", "named", metavar="NAME", hidden=True)
 @json_option
 def create(
     run: Run,
     name: str | None,
+    named: str | None,
     remote_name: str,
     no_remote: bool,
     region: str | None,
     stack: str | None,
     buildpack: str | None,
     plans: str | None,
+    team: str | None,
+    space: str | None,
     as_json: bool,
 ) -> None:
     """Create an app, and a git remote for it here."""
+    name = name or named
     buildpack_url = url_meant(buildpack) if buildpack else None
-    wishes = {key: value for key, value in {"name": name, "region": region, "stack": stack}.items() if value}
+    team = team or run.env.get("HEROKU_TEAM")
+    asked = {"name": name, "region": region, "stack": stack, "team": team, "space": space}
+    wishes = {key: value for key, value in asked.items() if value}
     with run.out.progress(f"Creating {name or 'app'}") as step:
         app = run.api.create_app(wishes)
         step.done(app["name"] if app["name"] != name else "")
@@ -105,22 +139,26 @@ def connect(run: Run, app: str, remote_name: str, *, keep: bool) -> bool:
 
 
 @app_command("info")
+@click.argument("name", metavar="[APP]", required=False)
 @click.option("-s", "--shell", is_flag=True, help="as key=value lines")
 @json_option
-def info(run: Run, shell: bool, as_json: bool) -> None:
+def info(run: Run, name: str | None, shell: bool, as_json: bool) -> None:
     """Show what is known of an app."""
+    name_app(run, name)
     app = run.api.app(run.app)
     addons, dynos = run.api.addons(run.app), run.api.dynos(run.app)
     others = collaborators(run)
     if as_json:
-        run.out.json({"app": app, "addons": addons, "dynos": dynos, "collaborators": others})
+        document = {"addons": addons, "app": app, "collaborators": others, "dynos": dynos}
+        run.out.json(document | {"pipeline_coupling": run.api.pipeline_coupling(run.app)})
         return
+    emails = sorted(each["user"]["email"] for each in others)
     counts: dict[str, int] = {}
     for dyno in dynos:
         counts[dyno["type"]] = counts.get(dyno["type"], 0) + 1
     facts = {
         "Add-ons": ", ".join(addon["plan"]["name"] for addon in addons),
-        "Collaborators": ", ".join(email for email in others if email != app["owner"]["email"]),
+        "Collaborators": ", ".join(email for email in emails if email != app["owner"]["email"]),
         "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())),
         "Git URL": app["git_url"],
         "Owner": app["owner"]["email"],
@@ -138,10 +176,17 @@ def info(run: Run, shell: bool, as_json: bool) -> None:
     run.out.pairs({key: value for key, value in facts.items() if value})
 
 
-def collaborators(run: Run) -> list[str]:
-    """Email addresses; none where the platform keeps them to itself, or knows no sharing."""
+def name_app(run: Run, name: str | None) -> None:
+    """Take an app that is named by an argument. Raises click.UsageError if a flag names another."""
+    if name and run.app_flag and name != run.app_flag:
+        raise click.UsageError(f"{name} and --app {run.app_flag} are two apps. Name one.")
+    run.app_flag = run.app_flag or name
+
+
+def collaborators(run: Run) -> list[Collaborator]:
+    """None where the platform keeps them to itself, or knows no sharing."""
     try:
-        return [each["user"]["email"] for each in run.api.collaborators(run.app)]
+        return run.api.collaborators(run.app)
     except ApiError:
         return []
 
@@ -178,9 +223,7 @@ def open_app(run: Run, path: str, as_json: bool) -> None:
 @json_option
 def destroy(run: Run, name: str | None, confirm: str | None, as_json: bool) -> None:
     """Destroy an app, its add-ons and data, for good."""
-    if name and run.app_flag and name != run.app_flag:
-        raise click.UsageError(f"{name} and --app {run.app_flag} are two apps. Name one.")
-    run.app_flag = run.app_flag or name
+    name_app(run, name)
     app = run.api.app(run.app)
     run.confirm(confirm, f"This destroys {app['name']} and all of its add-ons, for good.")
     with run.out.progress(f"Destroying {app['name']} (including all add-ons)"):

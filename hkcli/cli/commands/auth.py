@@ -11,19 +11,31 @@ from hkcli.api.errors import ApiError, HerokuError, TwoFactorRequired, Unauthori
 from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.netrc import erase, lookup, store
 
+LONGEST_LOGIN_S = 30 * 24 * 3600
+"""As Heroku allows."""
+
 
 @command("login")
 @click.option("-i", "--interactive", is_flag=True, help="with email and password; this is the only way, so no need")
-@click.option("-t", "--token", "with_token", is_flag=True, help="read an API token from stdin instead")
+@click.option("-t", "--token", "with_token", is_flag=True, help="paste an API token instead, or give it on stdin")
+@click.option(
+    "-e",
+    "--expires-in",
+    "expires_in_s",
+    type=click.IntRange(1, LONGEST_LOGIN_S),
+    default=LONGEST_LOGIN_S,
+    metavar="SECONDS",
+    help="how long the login is valid [thirty days]",
+)
 @json_option
-def login(run: Run, interactive: bool, with_token: bool, as_json: bool) -> None:
+def login(run: Run, interactive: bool, with_token: bool, expires_in_s: int, as_json: bool) -> None:
     """Log in with email and password, or an API token."""
     if run.env.get("HEROKU_API_KEY"):
         raise HerokuError(
             "HEROKU_API_KEY is set, and would be used in place of what a login stores.",
             next=("Unset it first: unset HEROKU_API_KEY",),
         )
-    email, token = token_given(run) if with_token else token_for_password(run)
+    email, token = token_given(run) if with_token else token_for_password(run, expires_in_s)
     for machine in run.host.machines:
         store(run.netrc, machine, email, token)
     run.out.talk(f"Logged in as {email} to {run.host.api}")
@@ -41,7 +53,7 @@ def token_given(run: Run) -> tuple[str, str]:
     return run.api_with(token).account()["email"], token
 
 
-def token_for_password(run: Run) -> tuple[str, str]:
+def token_for_password(run: Run, expires_in_s: int) -> tuple[str, str]:
     if not run.out.stdin.isatty():
         raise HerokuError(
             "Logging in needs a terminal to ask for the password.",
@@ -55,10 +67,10 @@ def token_for_password(run: Run) -> tuple[str, str]:
     api = run.api_with(None)
     description = f"hkcli login from {gethostname()}"
     try:
-        authorization = api.authorize(email, password, description)
+        authorization = api.authorize(email, password, description, expires_in_s)
     except TwoFactorRequired:
         code = run.out.ask("Two-factor code: ").strip()
-        authorization = api.authorize(email, password, description, code)
+        authorization = api.authorize(email, password, description, expires_in_s, code)
     return email, token_of(authorization)
 
 

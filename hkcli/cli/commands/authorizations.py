@@ -47,11 +47,14 @@ def authorizations_create(
 @json_option
 def authorizations_info(run: Run, identity: str, as_json: bool) -> None:
     """Show an authorization."""
-    found = run.api.authorization(identity)
+    tell(run, run.api.authorization(identity), as_json)
+
+
+def tell(run: Run, each: Authorization, as_json: bool) -> None:
     if as_json:
-        run.out.json(found)
+        run.out.json(each)
     else:
-        show(run, found)
+        show(run, each)
 
 
 def show(run: Run, each: Authorization) -> None:
@@ -67,6 +70,43 @@ def show(run: Run, each: Authorization) -> None:
         if access["expires_in"]:
             facts["Expires in"] = f"{access['expires_in']} seconds"
     run.out.pairs(facts)
+
+
+@command("authorizations:update")
+@click.argument("identity", metavar="ID")
+@click.option("-d", "--description", metavar="TEXT", help="what it is for")
+@click.option("--client-id", metavar="ID", help="OAuth client that it is to belong to")
+@click.option("--client-secret", metavar="SECRET", help="secret of that client")
+@json_option
+def authorizations_update(
+    run: Run,
+    identity: str,
+    description: str | None,
+    client_id: str | None,
+    client_secret: str | None,
+    as_json: bool,
+) -> None:
+    """Change what an authorization is for."""
+    if (client_id is None) != (client_secret is None):
+        raise click.UsageError("--client-id and --client-secret need each other.")
+    wishes: dict[str, object] = {"description": description} if description is not None else {}
+    if client_id:
+        wishes["client"] = {"id": client_id, "secret": client_secret}
+    if not wishes:
+        raise click.UsageError("Nothing is to be changed. Try: --description TEXT")
+    with run.out.progress("Updating OAuth Authorization"):
+        changed = run.api.update_authorization(identity, wishes)
+    tell(run, changed, as_json)
+
+
+@command("authorizations:rotate")
+@click.argument("identity", metavar="ID")
+@json_option
+def authorizations_rotate(run: Run, identity: str, as_json: bool) -> None:
+    """Give an authorization a new token; the old one ends."""
+    with run.out.progress("Rotating OAuth Authorization"):
+        rotated = run.api.rotate_authorization(identity)
+    tell(run, rotated, as_json)
 
 
 @command("authorizations:revoke")

@@ -145,7 +145,7 @@ def quoted_for_fish(value: str) -> str:
 def backend_reset(run: Run, confirm: str | None, as_json: bool) -> None:
     """Stop the backend and remove all that it holds.
 
-    Apps, releases, add-ons, databases and logs."""
+    Apps, releases, add-ons, databases and logs. Snapshots stay, and can be restored."""
     backend = LocalBackend.of(run.env)
     run.out.warn(f"This removes every app, database and log of the backend on {backend.home}.")
     if confirm is None and run.out.can_prompt and not as_json:

@@ -4,15 +4,24 @@ from typing import Any
 
 import click
 
+from hkcli.api.errors import HerokuError
 from hkcli.cli.commands.backend_users import as_operator
 from hkcli.cli.context import Run, command, json_option
 
+SHORT_ID, UNLIMITED = 8, "until cleared"
+
 
 def effect(fault: dict[str, Any]) -> str:
-    parts = [f"status {fault['status']}"] * bool(fault["status"]) + [f"{fault['delay_s']} s late"] * bool(
-        fault["delay_s"]
-    )
-    return ", ".join(parts)
+    """What happens to a request: `5.0 s late, status 503, 30% of them (seed 7)`."""
+    parts = {
+        "{delay_s} s late": fault["delay_s"],
+        "status {status}": fault["status"],
+        "cut off after {cut_lines} lines": fault["cut_lines"],
+        "cut off after {cut_bytes} bytes": fault["cut_bytes"],
+        "cut off after {cut_s} s": fault["cut_s"],
+        "{chance:.0%} of them (seed {seed})": fault["chance"],
+    }
+    return ", ".join(text.format(**fault) for text, value in parts.items() if value)
 
 
 @command("backend:faults")
@@ -23,37 +32,88 @@ def backend_faults(run: Run, as_json: bool) -> None:
     if as_json:
         run.out.json(faults)
     else:
-        rows = [(each["pattern"], effect(each), str(each["times"] or "until cleared")) for each in faults]
-        run.out.table(("request", "effect", "times"), rows)
+        rows = [
+            (
+                each["id"][:SHORT_ID],
+                each["pattern"],
+                effect(each),
+                str(each["times"] or "until cleared"),
+                str(each["met"]),
+            )
+            for each in faults
+        ]
+        run.out.table(("id", "request", "effect", "times left", "met"), rows)
 
 
 @command(
-    "backend:faults:add", epilog="For example: heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2"
+    "backend:faults:add",
+    epilog="For example: heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2"
+    "   A tail that breaks off: heroku backend:faults:add 'GET /logs/*' --cut-lines 20",
 )
 @click.argument("pattern")
-@click.option("--status", type=click.IntRange(400, 599), help="answer with this status, and do nothing else")
+@click.option("--status", type=click.IntRange(400, 599), help="answer with this status (429: as Heroku's rate limit)")
 @click.option("--delay", type=click.FloatRange(0, 600), metavar="SECONDS", help="wait before anything else")
+@click.option("--cut-lines", type=click.IntRange(1), metavar="N", help="break the answer off after N lines of a log")
+@click.option("--cut-bytes", type=click.IntRange(1), metavar="N", help="break it off after N bytes")
+@click.option("--cut-after", type=click.FloatRange(0, 600, min_open=True), metavar="SECONDS", help="break it off then")
 @click.option("--times", type=click.IntRange(1), metavar="N", help="so many requests; by default until it is cleared")
+@click.option(
+    "--chance", type=click.FloatRange(0, 1, min_open=True), metavar="P", help="of a request to meet it, 0 to 1"
+)
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="with --chance: the same requests as last time")
 @json_option
 def backend_faults_add(
-    run: Run, pattern: str, status: int | None, delay: float | None, times: int | None, as_json: bool
+    run: Run,
+    pattern: str,
+    status: int | None,
+    delay: float | None,
+    cut_lines: int | None,
+    cut_bytes: int | None,
+    cut_after: float | None,
+    times: int | None,
+    chance: float | None,
+    seed: int | None,
+    as_json: bool,
 ) -> None:
-    """Let requests fail, or be answered late.
+    """Let requests fail, be answered late, or break off.
 
-    The pattern is 'METHOD /PATH', where * stands for anything.
+    The pattern is 'METHOD /PATH', where * stands for anything. What is under /backend/ never fails.
     """
-    with run.out.progress(f"Adding a fault for {pattern}"):
-        fault = as_operator(run).add_fault({"pattern": pattern, "status": status, "delay_s": delay, "times": times})
+    wishes = {
+        "pattern": pattern,
+        "status": status,
+        "delay_s": delay,
+        "cut_lines": cut_lines,
+        "cut_bytes": cut_bytes,
+        "cut_s": cut_after,
+        "times": times,
+        "chance": chance,
+        "seed": seed,
+    }
+    with run.out.progress(f"Adding a fault for {pattern}") as step:
+        fault = as_operator(run).add_fault(wishes)
+        step.done(effect(fault))
     if as_json:
         run.out.json(fault)
 
 
 @command("backend:faults:clear")
+@click.argument("fault", required=False, metavar="[ID]")
 @json_option
-def backend_faults_clear(run: Run, as_json: bool) -> None:
-    """End every fault."""
+def backend_faults_clear(run: Run, fault: str | None, as_json: bool) -> None:
+    """End every fault, or the one with this id."""
+    api = as_operator(run)
     with run.out.progress("Clearing faults") as step:
-        cleared = as_operator(run).clear_faults()
+        cleared = api.clear_faults() if fault is None else [api.clear_fault(id_of(fault, api.faults()))]
         step.done(str(len(cleared)))
     if as_json:
         run.out.json(cleared)
+
+
+def id_of(beginning: str, faults: list[Any]) -> str:
+    """Raises HerokuError when it is not the beginning of one id."""
+    found = [str(each["id"]) for each in faults if each["id"].startswith(beginning)]
+    if len(found) != 1:
+        what = f"{len(found)} faults have" if found else "No fault has"
+        raise HerokuError(f"{what} an id that begins with {beginning}.", next=("See them: heroku backend:faults",))
+    return found[0]

@@ -32,14 +32,15 @@ def backend_users(run: Run, as_json: bool) -> None:
 
 @command("backend:users:add")
 @click.argument("email")
+@click.option("--two-factor-code", metavar="CODE", help="what a login asks for besides the password")
 @json_option
-def backend_users_add(run: Run, email: str, as_json: bool) -> None:
-    """Add a user; show the password and token to give them.
+def backend_users_add(run: Run, email: str, two_factor_code: str | None, as_json: bool) -> None:
+    """Add a user; show their password and token.
 
     They see only their own apps, and those shared with them.
     """
     with run.out.progress(f"Adding {email}"):
-        user = as_operator(run).add_backend_user(email)
+        user = as_operator(run).add_backend_user(email, two_factor_code)
     if as_json:
         run.out.json(user)
     else:

@@ -1,6 +1,7 @@
 """Config vars: the environment of an app."""
 
 import re
+from collections.abc import Mapping
 from shlex import quote
 
 import click
@@ -22,11 +23,15 @@ def config(run: Run, shell: bool, as_json: bool) -> None:
     if as_json:
         run.out.json(config_vars)
     elif shell:
-        for key, value in config_vars.items():
-            run.out.line(f"{key}={quote(value)}")
+        show_for_shell(run, config_vars)
     else:
         run.out.header(f"{run.app} Config Vars")
         run.out.pairs(config_vars)
+
+
+def show_for_shell(run: Run, config_vars: Mapping[str, str]) -> None:
+    for key, value in sorted(config_vars.items()):
+        run.out.line(f"{key}={quote(value)}")
 
 
 @app_command("config:get")
@@ -37,7 +42,8 @@ def config_get(run: Run, keys: tuple[str, ...], shell: bool, as_json: bool) -> N
     """Print the values of config vars, a line each."""
     config_vars = run.api.config_vars(run.app)
     if as_json:
-        run.out.json({key: config_vars.get(key) for key in keys})
+        found = [{"key": key, "value": config_vars.get(key)} for key in keys]
+        run.out.json(found[0] if len(found) == 1 else found)
         return
     for key in keys:
         value = config_vars.get(key, "")

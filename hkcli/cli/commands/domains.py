@@ -134,7 +134,10 @@ def domains_clear(run: Run, confirm: str | None, as_json: bool) -> None:
     custom = [each for each in run.api.domains(run.app) if each["kind"] == "custom"]
     if custom:
         run.confirm(confirm, f"This removes {', '.join(each['hostname'] for each in custom)} from {run.app}.")
-    with run.out.progress(f"Removing all domains from {run.app}"):
-        gone = [run.api.remove_domain(run.app, each["hostname"]) for each in custom]
+    with run.out.progress(f"Removing all domains from {run.app}") as step:
+        gone: list[Domain] = []
+        for each in custom:
+            step.reached(len(gone), len(custom))
+            gone.append(run.api.remove_domain(run.app, each["hostname"]))
     if as_json:
         run.out.json(gone)

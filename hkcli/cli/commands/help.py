@@ -8,6 +8,8 @@ import click
 from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.dispatch import load, unknown_command
 from hkcli.cli.main import COMMANDS, also_known_as, names, resolve
+from hkcli.cli.summaries import SUMMARIES
+from hkcli.cli.topics import HEADLESS, SECTIONS, topic_of
 from hkcli.cli.version import version_text
 
 
@@ -15,16 +17,12 @@ from hkcli.cli.version import version_text
 @click.argument("topic", required=False)
 @json_option
 def help_(run: Run, topic: str | None, as_json: bool) -> None:
-    """Show all commands, those of a topic, or how to use one."""
+    """Show the topics, the commands of one, or how to use one."""
     if as_json:
         run.out.json(describe(topic))
         return
     if topic is None:
-        run.out.line("Usage: heroku COMMAND [--app APP] [options]")
-        run.out.line()
-        list_commands(run, names(aliases=False))
-        run.out.line()
-        run.out.line("heroku help COMMAND tells more, as does heroku COMMAND --help.")
+        overview(run)
         return
     members = of_topic(topic)
     if topic in COMMANDS:
@@ -35,6 +33,21 @@ def help_(run: Run, topic: str | None, as_json: bool) -> None:
     if others:
         run.out.line()
         list_commands(run, others)
+
+
+def overview(run: Run) -> None:
+    """Every topic once, with how many more commands it has."""
+    run.out.line("Usage: heroku COMMAND [--app APP] [options]")
+    listed = names(aliases=False)
+    width = max(len(topic) for topics in SECTIONS.values() for topic in topics)
+    for section, topics in SECTIONS.items():
+        run.out.line(f"\n{section}")
+        for topic in topics:
+            more = sum(topic_of(name) == topic and name != topic for name in listed)
+            summary = SUMMARIES.get(topic) or HEADLESS[topic]
+            run.out.line(f"  {topic:<{width}}  {summary}{f' (+{more})' if more else ''}")
+    run.out.line("\n(+N): so many more commands, as addons:add. See them: heroku help addons")
+    run.out.line("How to use one: heroku help COMMAND. Every one of them: heroku commands")
 
 
 def describe(topic: str | None) -> list[dict[str, Any]]:
@@ -70,14 +83,19 @@ def version(run: Run, as_json: bool) -> None:
 
 
 def of_topic(topic: str) -> list[str]:
-    return [name for name in names(aliases=False) if name.partition(":")[0] == topic]
+    return [name for name in names(aliases=False) if topic_of(name) == topic]
 
 
 def list_commands(run: Run, listed: list[str]) -> None:
     width = max(map(len, listed))
     room = run.out.width - width - 4 if run.out.stdout.isatty() else 200
     for name in listed:
-        run.out.line(f"  {name:<{width}}  {load(name).get_short_help_str(limit=room)}")
+        run.out.line(f"  {name:<{width}}  {shortened(SUMMARIES[name], room)}")
+
+
+def shortened(text: str, room: int) -> str:
+    """A sentence cut between words where there is no room for all of it."""
+    return text if len(text) <= room else f"{text[: max(room - 3, 0)].rpartition(' ')[0]}..."
 
 
 def help_text(name: str) -> str:

@@ -109,7 +109,11 @@ def delete(run: Run, key: Key) -> Key:
 @json_option
 def keys_clear(run: Run, as_json: bool) -> None:
     """Remove all your SSH keys."""
-    with run.out.progress("Removing all SSH keys"):
-        gone = [delete(run, each) for each in run.api.ssh_keys()]
+    with run.out.progress("Removing all SSH keys") as step:
+        gone: list[Key] = []
+        present = run.api.ssh_keys()
+        for each in present:
+            step.reached(len(gone), len(present))
+            gone.append(delete(run, each))
     if as_json:
         run.out.json(gone)

@@ -6,6 +6,7 @@ from hkcli.api.documents import Dyno, Formation
 from hkcli.api.errors import HerokuError
 from hkcli.cli.commands.ps import RESIZE, check_types, in_order, scale
 from hkcli.cli.context import Run, app_command, json_option
+from hkcli.cli.output import Step
 
 POLL_S = 10.0
 
@@ -68,19 +69,21 @@ def ps_wait(run: Run, process_type: str | None, interval_s: float, with_run: boo
     if process_type:
         check_types((process_type,), [each["type"] for each in run.api.formation(run.app)], run.app)
     with run.out.progress(f"Waiting for every dyno to be running v{release['version']}") as step:
-        dynos = wait(run, release["version"], process_type, with_run, interval_s)
+        dynos = wait(run, release["version"], process_type, with_run, interval_s, step)
         step.done(f"{len(dynos)} / {len(dynos)}")
     if as_json:
         run.out.json(dynos)
 
 
-def wait(run: Run, version: int, process_type: str | None, with_run: bool, interval_s: float) -> list[Dyno]:
+def wait(run: Run, version: int, process_type: str | None, with_run: bool, interval_s: float, step: Step) -> list[Dyno]:
     import time
 
     while True:
         dynos = [each for each in run.api.dynos(run.app) if counts(each, process_type, with_run)]
-        if all(each["state"] == "up" and each["release"]["version"] >= version for each in dynos):
+        ready = sum(each["state"] == "up" and each["release"]["version"] >= version for each in dynos)
+        if ready == len(dynos):
             return dynos
+        step.reached(ready, len(dynos))
         time.sleep(interval_s)
 
 

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 import click
 
 from hkcli.api.documents import Release
-from hkcli.api.errors import HerokuError
+from hkcli.api.errors import ConnectionLost, HerokuError
+from hkcli.cli.commands.config import shell_option, show_for_shell
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.units import parse_time
 
 RECENT = 15
+LONGEST_SILENCE_S = 3600.0
+"""A migration may say nothing for long."""
 STATUS_WORDS = {
     "pending": "release command executing",
     "failed": "release command failed",
@@ -44,8 +47,9 @@ def row(release: Release) -> list[str]:
 
 @app_command("releases:info")
 @click.argument("version", metavar="[VERSION]", required=False)
+@shell_option
 @json_option
-def releases_info(run: Run, version: str | None, as_json: bool) -> None:
+def releases_info(run: Run, version: str | None, shell: bool, as_json: bool) -> None:
     """Show a release and the config vars it runs with."""
     release = run.api.release(run.app, version.removeprefix("v")) if version else latest(run)
     number = str(release["version"])
@@ -64,7 +68,10 @@ def releases_info(run: Run, version: str | None, as_json: bool) -> None:
     )
     run.out.line()
     run.out.header(f"v{number} Config vars")
-    run.out.pairs(dict(sorted(config_vars.items())))
+    if shell:
+        show_for_shell(run, config_vars)
+    else:
+        run.out.pairs(dict(sorted(config_vars.items())))
 
 
 def latest(run: Run) -> Release:
@@ -93,15 +100,19 @@ def output_of(run: Run, release: Release) -> Iterator[bytes]:
     """What the release command prints, as it comes. Raises HerokuError."""
     from contextlib import closing
 
-    from hkcli.api.logs import QUIET_S, received
+    from hkcli.api.logs import Cut, received
 
-    response = run.api.transport.stream(release["output_stream_url"] or "", {"Accept": "*/*"}, QUIET_S)
+    response = run.api.transport.stream(release["output_stream_url"] or "", {"Accept": "*/*"}, LONGEST_SILENCE_S)
     with closing(response):
         if response.status_code == 404:
             raise HerokuError("The release command has not started yet.", next=("Try again in a few seconds.",))
         if not response.ok:
             raise HerokuError(f"The output was answered with HTTP status {response.status_code}.")
-        yield from received(response)
+        try:
+            yield from received(response)
+        except Cut as error:
+            again = f"heroku releases:output v{release['version']} --app {run.app}"
+            raise ConnectionLost(f"The output broke off ({error}).", next=(f"See all of it: {again}",)) from error
 
 
 def show_output(run: Run, release: Release) -> None:

@@ -29,6 +29,7 @@ def attach_options(function: Function) -> Function:
         click.option("--no-notify", is_flag=True, hidden=True, expose_value=False),
         click.option("-x", "--exit-code", is_flag=True, expose_value=False, help="exit as the command does: always so"),
         click.option("--tty/--no-tty", "tty", default=None, help="with or without a terminal there"),
+        click.option("--no-stdin", is_flag=True, help="leave stdin alone, as in a loop that reads from it"),
     ):
         function = option(function)
     return dyno_options(function)
@@ -38,14 +39,20 @@ def attach_options(function: Function) -> Function:
 @attach_options
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def run(
-    run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
+    run: Run,
+    words: tuple[str, ...],
+    dyno_type: str | None,
+    env: tuple[str, ...],
+    size: str | None,
+    tty: bool | None,
+    no_stdin: bool,
 ) -> None:
     """Run a command in a one-off dyno, on this terminal.
 
     Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own.
     """
     require(words, "heroku run bash")
-    attach(run, words, parse_env(env), options_of(dyno_type, size), tty)
+    attach(run, words, parse_env(env), options_of(dyno_type, size), tty=tty, reads=not no_stdin)
 
 
 @app_command(
@@ -57,24 +64,36 @@ def run(
 @attach_options
 @click.argument("words", metavar="TASK [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def rake(
-    run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
+    run: Run,
+    words: tuple[str, ...],
+    dyno_type: str | None,
+    env: tuple[str, ...],
+    size: str | None,
+    tty: bool | None,
+    no_stdin: bool,
 ) -> None:
     """Run a rake task in a one-off dyno.
 
     Its exit status becomes ours. Options for heroku stand before the task; others are rake's own.
     """
     require(words, "heroku rake db:migrate")
-    attach(run, ("rake", *words), parse_env(env), options_of(dyno_type, size), tty)
+    attach(run, ("rake", *words), parse_env(env), options_of(dyno_type, size), tty=tty, reads=not no_stdin)
 
 
 @app_command("console", **REMOTE_WORDS)
 @attach_options
 @click.argument("words", metavar="[ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def console(
-    run: Run, words: tuple[str, ...], dyno_type: str | None, env: tuple[str, ...], size: str | None, tty: bool | None
+    run: Run,
+    words: tuple[str, ...],
+    dyno_type: str | None,
+    env: tuple[str, ...],
+    size: str | None,
+    tty: bool | None,
+    no_stdin: bool,
 ) -> None:
     """Open the app's console in a one-off dyno."""
-    attach(run, ("console", *words), parse_env(env), options_of(dyno_type, size), tty)
+    attach(run, ("console", *words), parse_env(env), options_of(dyno_type, size), tty=tty, reads=not no_stdin)
 
 
 @app_command("run:detached", **REMOTE_WORDS)

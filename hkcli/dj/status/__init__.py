@@ -8,6 +8,7 @@ Safe on a table of a million jobs: see census.py. What an operator does to jobs 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,7 +23,7 @@ from hkcli.dj.status import jobs
 from hkcli.dj.status.census import Census, Row, Statements
 from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
 from hkcli.dj.status.names import brief_name
-from hkcli.dj.status.reading import reading_engine, writing_engine
+from hkcli.dj.status.reading import can_be_there, reading_engine, writing_engine
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span, works_jobs
 from hkcli.dj.status.snapshot import Snapshot, compose, document, with_log
 from hkcli.dj.status.verdict import Level, Verdict, verdict
@@ -49,6 +50,7 @@ __all__ = [
     "dead_locks",
     "document",
     "explain",
+    "free_jobs_of_host",
     "span",
     "verdict",
     "with_log",
@@ -157,7 +159,7 @@ class JobTable:
 
     def unlock(self, rows: Sequence[Row]) -> int:
         with writing(self._url) as engine:
-            return jobs.unlock(engine, rows)
+            return jobs.unlock(engine, {row.id: row.locked_by for row in rows if row.locked_by})
 
     @property
     def _statements(self) -> Statements:
@@ -170,6 +172,26 @@ class JobTable:
             self.era = queue.era
             self._census = Census(self._engine, queue.has_queues)
         return self._census
+
+
+def free_jobs_of_host(database_url: str, host: str) -> dict[str, int]:
+    """Unlock what workers on a host still hold, of which every process is known to have ended.
+
+    Returns workers' names with how many jobs each. A database that is gone, or without the table, holds none. Raises
+    DatabaseError when it cannot be reached now.
+    """
+    if not can_be_there(database_url):
+        return {}
+    engine = reading_engine(database_url)
+    try:
+        with said():
+            locks = jobs.locked_on_host(engine, host) if sa.inspect(engine).has_table("delayed_jobs") else {}
+    finally:
+        engine.dispose()
+    if locks:
+        with writing(database_url) as engine:
+            jobs.unlock(engine, locks)
+    return Counter(locks.values())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""An engine for looking only: it cannot write, gives up after a stated time, and uses TLS as Heroku's databases want.
+"""Engines for operators: those for looking cannot write, give up soon, and use TLS as Heroku's databases want it.
 
 Figures are read in short transactions, so that a screen left open never holds a snapshot or a lock.
 """
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hkcli.dj.database import READ_ONLY, DatabaseError, parse_url
 
 STATEMENT_TIMEOUT_MS = 3_000
+WRITE_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_S = 5
 MYSQL_SCHEMES = ("mysql", "mysql2", "mysql+pymysql")
 
@@ -34,14 +35,24 @@ def reading_engine(database_url: str) -> sa.Engine:
 
 def writing_engine(database_url: str) -> sa.Engine:
     """For what an operator does to jobs. The database must be there: none is made. Raises DatabaseError."""
-    from hkcli.dj.database import connect
-
     url = address(database_url)
     if url.get_backend_name() == "sqlite":
         check_file(Path(url.database or ""))
+        return sqlite_engine(Path(url.database or ""), writes=True)
     if url.get_backend_name() == "mysql":
         return mysql_engine(url)
-    return connect(with_tls(url) if url.get_backend_name() == "postgresql" else url)
+    engine = sa.create_engine(with_tls(url), pool_size=1, connect_args=postgresql_arguments())
+    sa.event.listen(engine, "connect", patient_postgresql)
+    return engine
+
+
+def can_be_there(database_url: str) -> bool:
+    """False for what is no database known here, and for a file that does not exist."""
+    try:
+        url = address(database_url)
+    except DatabaseError:
+        return False
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
 def address(database_url: str) -> sa.URL:
@@ -103,6 +114,12 @@ def refuse_plain_mysql(connection: Any, _record: object) -> None:
             raise DatabaseError("The database does not speak TLS, and is on another machine. It was not asked anything")
 
 
+def patient_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = {WRITE_TIMEOUT_MS}")
+    connection.commit()
+
+
 def read_only_mysql(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
@@ -116,20 +133,22 @@ def check_file(path: Path) -> None:
         )
 
 
-def sqlite_engine(path: Path) -> sa.Engine:
-    """A file that is read as its writers leave it: nothing is made, and its journal mode stays as it is."""
+def sqlite_engine(path: Path, writes: bool = False) -> sa.Engine:
+    """A file that is used as its own programs leave it: nothing is made, and its journal mode stays as it is."""
+    timeout_ms = WRITE_TIMEOUT_MS if writes else STATEMENT_TIMEOUT_MS
 
     def open_file() -> sqlite3.Connection:
         check_file(path)
         address = f"file:{quote(str(path.resolve()))}?mode=rw"
         connection = sqlite3.connect(
-            address, uri=True, timeout=STATEMENT_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+            address, uri=True, timeout=timeout_ms / 1000, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         return connection
 
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     engine = sa.create_engine("sqlite://", creator=open_file, poolclass=sa.pool.QueuePool, pool_size=1, max_overflow=2)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 

@@ -1,0 +1,231 @@
+"""Snapshots: a platform brought back whole, while it runs, and however it is interrupted."""
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from hkcli.backend import snapshots
+from hkcli.backend.errors import InvalidParams, NotFound
+from hkcli.backend.home import Home
+from hkcli.backend.store import Addon, App, Store, User
+from tests.backend.runtime import is_running
+from tests.backends import Backend, wait_for
+
+FOLDERS = [part for part in snapshots.FOLDERS if part != "databases"]
+PID = re.compile(r"app\[worker\.1\]: my pid is (\d+)")
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[Backend]:
+    backend = Backend(tmp_path / "home", options=("--stop-grace", "20")).start()
+    yield backend
+    backend.stop()
+
+
+def dynos(backend: Backend, app: str) -> dict[str, str]:
+    return {each["name"]: each["state"] for each in backend.ok("GET", f"/apps/{app}/dynos")}
+
+
+def test_a_running_platform_goes_back_to_a_snapshot_at_the_same_address(backend: Backend, tmp_path: Path) -> None:
+    app = backend.ok("POST", "/apps", {"name": "kept"})
+    source, database = tmp_path / "source", backend.home / "databases" / f"{app['id']}.sqlite3"
+    source.mkdir()
+    (source / "Procfile").write_text(
+        "worker: [ -z \"$A\" ] || trap '' TERM; echo my pid is $$; while true; do sleep 1; done\n"
+    )
+    backend.push(source, "kept")
+    backend.ok("PATCH", "/apps/kept/formation", {"updates": [{"type": "worker", "quantity": 1}]})
+    backend.wait_for_log("kept", "app[worker.1]: my pid is")
+    writer = sqlite3.connect(database)
+    writer.executescript("PRAGMA journal_mode = WAL; CREATE TABLE word (word); INSERT INTO word VALUES ('before');")
+    saved = backend.ok("POST", "/backend/snapshots", {"name": "one"})
+    assert (saved["name"], saved["apps"]) == ("one", ["kept"])
+
+    writer.execute("INSERT INTO word VALUES ('after')")
+    writer.commit()
+    writer.close()
+    commit = backend.git(source, "rev-parse", "HEAD").stdout
+    backend.push(source, "kept", branch="topic")
+    log_url = backend.ok("POST", "/apps/kept/log-sessions", {"tail": True})["logplex_url"]
+    tail = requests.get(log_url, stream=True, timeout=60)
+    backend.ok("PATCH", "/apps/kept/config-vars", {"A": "ignores SIGTERM"})
+    pids = wait_for(lambda: found if len(found := PID.findall(backend.logs("kept"))) == 2 else None, "a restart")
+    backend.ok("POST", "/apps", {"name": "made-later"})
+    backend.ok("POST", "/backend/faults", {"pattern": "GET /regions", "status": 503})
+
+    assert backend.ok("POST", "/backend/snapshots/one/actions/restore") == saved
+    assert [each["name"] for each in backend.ok("GET", "/apps")] == ["kept"]
+    assert "A" not in backend.ok("GET", "/apps/kept/config-vars")
+    assert backend.ok("GET", "/regions")
+    assert not is_running(int(pids[-1]))
+    wait_for(lambda: dynos(backend, "kept") == {"worker.1": "up"}, "the worker of the snapshot to run")
+    wait_for(
+        lambda: backend.logs("kept").count("app[worker.1]: my pid is") == 2,
+        "the worker's line after that of the snapshot",
+    )
+    assert sqlite3.connect(database).execute("SELECT word FROM word").fetchall() == [("before",)]
+    refs = backend.git(source, "ls-remote", f"{backend.url}/kept.git").stdout
+    assert commit.strip() in refs and "refs/heads/topic" not in refs
+    assert tail.raw.read(1 << 20).endswith(b"\n")
+    assert requests.get(log_url, timeout=30).status_code == 404
+
+    backend.kill()
+    backend.start()
+    assert [each["name"] for each in backend.ok("GET", "/apps")] == ["kept"]
+    assert [each["name"] for each in backend.ok("GET", "/backend/snapshots")] == ["one"]
+
+
+def test_snapshots_are_for_whoever_runs_the_backend_alone(shared_backend: Backend) -> None:
+    made = shared_backend.ok("POST", "/backend/users", {"email": "snap@example.com"})
+    for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/a"), ("POST", "/a/actions/restore")):
+        headers = {"Authorization": f"Bearer {made['token']}"}
+        assert shared_backend.call(method, f"/backend/snapshots{path}", headers=headers).status_code == 403
+    shared_backend.ok("DELETE", "/backend/users/snap@example.com")
+
+
+# --- at rest
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A directory of a backend that does not run, in the state "old"."""
+    home = Home.create(tmp_path / "home")
+    fill(home, "old")
+    return home
+
+
+def fill(home: Home, word: str) -> None:
+    """Make every part of a state say this word."""
+    for path in (home.store, home.store_id, home.database("app")):
+        path.unlink(missing_ok=True)
+    with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
+        session.add(App(name=word, owner=User(email="a@localhost", password_hash="")))
+        home.store_id.write_text(word)
+    for part in snapshots.FOLDERS:
+        shutil.rmtree(home.root / part)
+        (home.root / part / "a.git" / "objects").mkdir(parents=True)
+        (home.root / part / "a.git" / "objects" / "word").write_text(word)
+    with closing(sqlite3.connect(home.database("app"))) as database:
+        database.execute(f"CREATE TABLE {word} (id)")
+
+
+def words(home: Home) -> set[str]:
+    """What the parts of the state say: one word, unless it is a mix."""
+    found = {(home.root / part / "a.git" / "objects" / "word").read_text() for part in FOLDERS} | {
+        home.store_id.read_text()
+    }
+    for path, question in (
+        (home.store, "SELECT name FROM apps"),
+        (home.database("app"), "SELECT name FROM sqlite_master"),
+    ):
+        with closing(sqlite3.connect(path)) as database:
+            found |= {name for (name,) in database.execute(question)}
+    return found
+
+
+class Killed(BaseException):
+    """What `kill -9` is in these tests."""
+
+
+def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """End whoever makes this many-th change to the file system, and any later one; how many there were."""
+    done = 0
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*words: Any, **options: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done >= step:
+                raise Killed
+            return change(*words, **options)
+
+        return changed
+
+    for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "mkdir"), (Path, "unlink"), (Path, "write_text")):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    for name in ("rmtree", "copy2", "copytree"):
+        monkeypatch.setattr(shutil, name, counted(getattr(shutil, name)))
+    return lambda: done
+
+
+def test_restoring_that_is_killed_at_any_moment_leaves_one_state_or_the_other(home: Home) -> None:
+    snapshots.save(home, "old")
+    fill(home, "new")
+    template, outcomes = shutil.copytree(home.root, home.root.with_name("template")), []
+    for step in range(1, 1000):
+        shutil.rmtree(home.root)
+        shutil.copytree(template, home.root)
+        with pytest.MonkeyPatch.context() as patched:
+            count = kill_at(step, patched)
+            with suppress(Killed):
+                snapshots.restore(home, "old")
+        snapshots.conclude(home)
+        found = words(home)
+        assert len(found) == 1 and not home.restoring.exists(), f"killed at step {step}: {found}"
+        outcomes += found
+        if count() < step:
+            break
+    assert step > 20 and outcomes == sorted(outcomes) and set(outcomes) == {"new", "old"}
+
+
+def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as_it_was(home: Home) -> None:
+    snapshots.save(home, "a")
+    fill(home, "new")
+    for step in range(1, 1000):
+        with pytest.MonkeyPatch.context() as patched:
+            count = kill_at(step, patched)
+            with suppress(Killed):
+                snapshots.save(home, "a")
+        snapshots.conclude(home)
+        assert len(list(home.snapshots.iterdir())) == 2
+        snapshot = snapshots.find(home, "a")
+        if snapshot["apps"] == ["new"]:
+            break
+        assert snapshot["apps"] == ["old"] and count() >= step
+    assert step > 10
+    snapshots.restore(home, "a")
+    assert words(home) == {"new"}
+
+
+def test_a_snapshot_of_another_version_is_refused_and_nothing_is_changed(home: Home) -> None:
+    snapshots.save(home, "a")
+    path = home.snapshots / "a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 1, "version": "0.0.1"}))
+    fill(home, "new")
+    with pytest.raises(InvalidParams, match=r"saved by version 0\.0\.1 \(schema 1\).*Nothing was changed"):
+        snapshots.restore(home, "a")
+    assert words(home) == {"new"}
+
+
+def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
+    with pytest.raises(InvalidParams, match="no name for a snapshot"):
+        snapshots.save(home, "../a")
+    with pytest.raises(NotFound, match="there are: none"):
+        snapshots.restore(home, "a")
+    with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
+        session.add(Addon(id="1", app=session.query(App).one(), name="postgresql-flat", service="s", plan="p"))
+    (home.addons / "heroku-postgresql.1").touch()
+    with pytest.raises(InvalidParams, match="does not keep what postgresql-flat holds"):
+        snapshots.save(home, "a")
+    assert list(home.snapshots.iterdir()) == []
+
+
+def test_the_owner_of_now_keeps_their_token_after_a_reset_and_a_restoration(tmp_path: Path) -> None:
+    backend = Backend(tmp_path / "home").start()
+    backend.ok("POST", "/apps", {"name": "kept"})
+    backend.ok("POST", "/backend/snapshots", {"name": "one"})
+    backend.stop()
+    Home(backend.home).clear()
+    backend = Backend(tmp_path / "home").start()
+    assert backend.ok("GET", "/apps") == []
+    backend.ok("POST", "/backend/snapshots/one/actions/restore")
+    assert [each["name"] for each in backend.ok("GET", "/apps")] == ["kept"]
+    backend.stop()
