@@ -166,6 +166,15 @@ def test_a_killed_worker_is_shown_and_its_name(page: Any, stage: Stage) -> None:
     page.wait_for_selector("#charts .flag text:text('crashed')")
 
 
+def test_all_jobs_of_a_page_are_chosen_by_one_box(page: Any, stage: Stage) -> None:
+    stage.enqueue("MailJob", 3, to="chosen@example.org", in_s=3600, queue="chosen")
+    page.goto(page.url + "jobs?queue=chosen")
+    page.check("#every")
+    page.click("button >> text=Remove chosen…")
+    page.click("button.danger >> text=Remove 3 jobs")
+    assert page.inner_text(".said") == "3 jobs removed."
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(page: Any, scheme: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})

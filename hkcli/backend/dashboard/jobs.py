@@ -29,10 +29,10 @@ STATES = {
     "failed": ("Given up", State.FAILED),
 }
 ACTIONS = {
-    "retry": ("Retry", "due now", "They are due at once, as if never tried. Running ones are left alone."),
-    "remove": ("Remove", "removed", "They are deleted for good. Running ones are left alone."),
-    "restart": ("Restart", "", "It is stopped and started again. A job that it runs has some seconds to end."),
-    "unlock": ("Unlock", "unlocked", "Their workers are gone. They are due again, and another worker takes them."),
+    "retry": ("Retry", "due now", "Due at once, as if never tried. What runs now is left alone."),
+    "remove": ("Remove", "removed", "Deleted for good. What runs now is left alone."),
+    "restart": ("Restart", "", "Stopped, and started again. A job that it runs has some seconds to end."),
+    "unlock": ("Unlock", "unlocked", "The workers that hold the locks are gone. The jobs are due again."),
 }
 
 
@@ -200,7 +200,7 @@ def question(reading: Reading, change: Change) -> dict[str, Any]:
     jobs = f"{count:,} job{'s' if count != 1 else ''}"
     asked = f"{verb} {jobs} on {reading.subject.name}?"
     if not count:
-        standard["consequence"] = "They were done, changed or removed meanwhile."
+        standard["consequence"] = "Nothing is to be done: they ran, were changed or removed meanwhile."
     shown = {"question": asked if count else "No such jobs", "heading": asked, "verb": f"{verb} {jobs}"}
     return standard | shown | {"rows": rows, "count": count}
 

@@ -112,3 +112,12 @@ if (navigator.clipboard) document.addEventListener("click", async (event) => {
 
 // The filters of the list of jobs apply at once.
 for (const radio of document.querySelectorAll(".filters input[type=radio]")) radio.addEventListener("change", () => radio.form.requestSubmit());
+
+// One box chooses all jobs of the page.
+const every = document.getElementById("every");
+if (every) {
+  every.hidden = false;
+  every.addEventListener("change", () => {
+    for (const box of document.querySelectorAll("input[name=id]")) box.checked = every.checked;
+  });
+}
