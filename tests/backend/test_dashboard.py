@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from hkcli.backend.dashboard import watch as watching
-from hkcli.backend.dashboard.links import Links
+from hkcli.backend.dashboard.links import LINK_S, Links
 from hkcli.backend.dashboard.watch import Subject, Watch
 from hkcli.backend.errors import NotFound
 from hkcli.backend.logplex import Logplex
@@ -197,6 +197,18 @@ def test_a_ticket_is_taken_once_and_only_by_the_run_that_made_it() -> None:
         links.take(ticket)
     with pytest.raises(NotFound):
         links.take(seal.close("logs", {"user": "user", "addon": "addon"}))
+
+
+def test_a_link_stays_the_same_until_it_is_taken_or_half_its_life_is_over() -> None:
+    now = [0.0]
+    links = Links(Seal(b"s" * 32), lambda: now[0])
+    first = links.ticket("user", "addon")
+    assert links.ticket("user", "addon") == first != links.ticket("other", "addon")
+    links.take(first)
+    second = links.ticket("user", "addon")
+    assert second != first
+    now[0] += LINK_S / 2
+    assert links.ticket("user", "addon") != second and links.take(second) == ("user", "addon")
 
 
 def test_many_viewers_share_one_reading_which_stops_when_the_last_one_leaves(

@@ -198,6 +198,7 @@ def state(backend: Backend, app: str, name: str) -> dict[str, Any]:
     found |= {kind: backend.ok("GET", f"/apps/{app}/{kind}") for kind in OUTCOMES}
     names = {app: "APP", name: "APP"} | {
         r"/databases/[\w-]+": "FILE",
+        r"/dashboard/open/[\w=-]+": "/dashboard/open/TICKET",
         r"dj-[a-z]+-\d+": "ADDON",
         r"Deploy [0-9a-f]+": "DEPLOY",
     }

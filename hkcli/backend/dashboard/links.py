@@ -11,14 +11,26 @@ LINK_S = 10 * 60
 
 
 class Links:
-    """Makes tickets and takes each of them once. What was taken is kept for as long as the ticket would live."""
+    """Makes tickets and takes each of them once. What was taken is kept for as long as the ticket would live.
+
+    A ticket that nobody took is given out again in the first half of its life, so that a document that names it is the
+    same when it is read twice.
+    """
 
     def __init__(self, seal: Seal, now: Callable[[], float] = time.monotonic) -> None:
         self._seal, self._now = seal, now
         self._run = secrets.token_hex(8)
         self._taken: dict[str, float] = {}
+        self._given: dict[tuple[str, str], tuple[str, float]] = {}
 
     def ticket(self, user_id: str, addon_id: str) -> str:
+        now, place = self._now(), (user_id, addon_id)
+        self._given = {each: given for each, given in self._given.items() if now - given[1] < LINK_S / 2}
+        if place not in self._given:
+            self._given[place] = self._new(user_id, addon_id), now
+        return self._given[place][0]
+
+    def _new(self, user_id: str, addon_id: str) -> str:
         words = {"user": user_id, "addon": addon_id, "run": self._run, "number": secrets.token_hex(8)}
         return self._seal.close("dashboard-link", words)
 
@@ -30,4 +42,5 @@ class Links:
         if words["run"] != self._run or number in self._taken:
             raise NotFound("This link was used already, or is too old.", "session")
         self._taken[number] = now
+        self._given.pop((words["user"], words["addon"]), None)
         return words["user"], words["addon"]
