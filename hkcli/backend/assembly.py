@@ -120,8 +120,6 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     orphans.start()
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
-    watches = Watches(store, supervisor.dynos, logplex)
-    life.push_async_callback(watches.close)
     for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
@@ -138,7 +136,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         urls=urls,
         seal=(seal := Seal(home.seal_key())),
         links=Links(seal),
-        watches=watches,
+        watches=Watches(store, supervisor.dynos, logplex),
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),

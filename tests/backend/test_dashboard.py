@@ -186,6 +186,22 @@ def test_the_live_stream_sends_what_changed_and_ends_with_the_app(shared_backend
             assert len(list(events)) < 100
 
 
+def test_an_open_page_does_not_hold_up_the_end_of_the_backend(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    backend = Backend(tmp_path).start()
+    app = backend.ok("POST", "/apps", {})["name"]
+    addon = backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    with requests.Session() as session:
+        session.get(addon["web_url"], timeout=30)
+        with session.get(f"{backend.url}/dashboard/{addon['id']}/live", stream=True, timeout=30) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            backend.stop()
+            assert list(lines)[-1] == b"", "it ended between two events"
+    assert capfd.readouterr().err == ""
+
+
 def test_a_ticket_is_taken_once_and_only_by_the_run_that_made_it() -> None:
     seal = Seal(b"s" * 32)
     links, later = Links(seal), Links(seal)
