@@ -131,6 +131,8 @@ def depth(screen: "Snapshot") -> list[Line]:
         ("given up", counts.failed, "red"),
     ):
         line += [(f"{count:,}", style if count else "dim"), (f" {label}   ", "" if count else "dim")]
+    if screen.gave_up and screen.gave_up > counts.failed:
+        line.append((f"{screen.gave_up:,} by the log   ", "red"))
     if not counted.is_whole:
         line.append((f"so far: still counting, {counted.rows:,} rows", "yellow"))
     elif counted.age_s >= 2:

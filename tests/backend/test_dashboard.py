@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from hkcli.backend.dashboard import watch as watching
+from hkcli.backend.dashboard.book import Subject
 from hkcli.backend.dashboard.links import LINK_S, Links
-from hkcli.backend.dashboard.watch import Subject, Watch
+from hkcli.backend.dashboard.watch import Watch
 from hkcli.backend.errors import NotFound
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.seal import Seal

@@ -136,7 +136,7 @@ def test_each_kind_of_job_has_its_own_figures_whatever_an_active_job_calls_itsel
     )
     kinds = {kind.name: (kind.done, kind.failed, list(kind.runs_s)) for kind in log.kinds.values()}
     assert kinds == {"SendJob": (3, 1, [0.1, 0.2, 0.3]), "User#wave": (1, 0, [2.0])}
-    assert log.gave_up == 1
+    assert log.gave_up == 1 and log.kinds["SendJob"].error == "RuntimeError: boom"
 
 
 def test_a_job_that_2009_gave_up_is_told() -> None:

@@ -1,5 +1,5 @@
 """The web pages of add-ons; so far Delayed Job's status screen.
 
-access.py lets people in, watch.py reads an app's jobs once for all who look, charts.py and pages.py show it, and
-`routes/dashboard.py` is where it is reached.
+links.py and access.py let people in; watch.py has an app's jobs read once for all who look, by book.py; charts.py and
+pages.py show them; jobs.py is for single ones; `routes/dashboard.py` is where all of it is reached.
 """

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from hkcli.backend.dashboard.book import Reading
 from hkcli.backend.dashboard.pages import clock, ids_of
-from hkcli.backend.dashboard.watch import Reading
 from hkcli.backend.errors import BadRequest, NotFound, PlatformError
 from hkcli.dj.status import DatabaseError, JobTable, Row, Selection, State, dead_locks, explain
 

@@ -11,63 +11,23 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from hkcli.backend.dashboard import pages
-from hkcli.backend.dashboard.charts import AXES_S, SLOTS, Sample
+from hkcli.backend.dashboard.book import Book, Reading, Subject, facts_of
+from hkcli.backend.dashboard.charts import AXES_S, Sample
 from hkcli.backend.dynos import Dyno
 from hkcli.backend.errors import Conflict
 from hkcli.backend.logplex import Logplex, Tail
 from hkcli.backend.store import App, Store
-from hkcli.dj.status import (
-    DatabaseError,
-    Facts,
-    JobTable,
-    Snapshot,
-    Verdict,
-    WorkerFact,
-    WorkerLog,
-    compose,
-    verdict,
-    with_log,
-    works_jobs,
-)
 
 REFRESH_S = 1.0
 LINGER_S = 10.0
 """How long reading goes on without a viewer: a page that is loaded again finds it going."""
 CLOSE_S = 5.0
 FIRST_S = 15.0
-COUNTING_SHARE = 0.25
-"""How much of the time a large table is counted, until every row was."""
-LOOK_S = 0.02
 MOST_VIEWERS, MOST_WATCHES = 100, 100
 LOG_BYTES = 2 * 1024 * 1024
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is looked at: an app, as the store has it now."""
-
-    name: str
-    config: dict[str, str]
-
-    @property
-    def address(self) -> str:
-        return self.config.get("DATABASE_URL", "")
-
-
-@dataclass(frozen=True)
-class Reading:
-    subject: Subject
-    facts: Facts
-    """With what the log adds."""
-    screen: Snapshot
-    verdict: Verdict
-    regions: dict[str, str]
-    """The overview's parts as HTML, made once for all viewers."""
 
 
 @dataclass(eq=False)
@@ -133,7 +93,7 @@ class Watch:
     async def _run(self) -> None:
         tail = self.open_tail()
         tail.take_loss()
-        book = Book(tail)
+        book = Book(self.samples, self.refresh_s)
         try:
             left_at = time.monotonic()
             while not self._closing.is_set() and (subject := self.subject()):
@@ -142,7 +102,8 @@ class Watch:
                 elif time.monotonic() - left_at > LINGER_S:
                     return
                 facts = facts_of(subject, self.dynos())
-                reading = await asyncio.to_thread(book.read, subject, facts, self.samples, self.refresh_s)
+                lines, loss = [chunk.data for chunk in tail.take(LOG_BYTES)], tail.take_loss()
+                reading = await asyncio.to_thread(book.read, subject, facts, lines, loss[0] if loss else 0)
                 self._publish(reading)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self.refresh_s):
@@ -159,71 +120,6 @@ class Watch:
         self._latest = reading
         news, self._news = self._news, asyncio.Event()
         news.set()
-
-
-class Book:
-    """What one run of a watch keeps: the table it reads and what the log told. Used by one thread at a time."""
-
-    def __init__(self, tail: Tail) -> None:
-        self._tail = tail
-        self._log = WorkerLog()
-        self._address = ""
-        self._config: dict[str, str] = {}
-        self._table: JobTable | None = None
-        self._why_no_table = ""
-
-    def read(self, subject: Subject, facts: Facts, samples: deque[Sample], refresh_s: float) -> Reading:
-        self._follow_log()
-        self._open(subject)
-        now = datetime.now(UTC)
-        if self._table:
-            self._table.look(now, LOOK_S if self._table.is_counted else refresh_s * COUNTING_SHARE)
-            screen = self._table.snapshot(now, facts, self._log)
-        else:
-            screen = compose(now, facts, tally=None, log=self._log, why_no_table=self._why_no_table)
-        samples.append(Sample.of(screen))
-        facts = with_log(facts, self._log)
-        return Reading(subject, facts, screen, verdict(screen), self._regions(screen, samples))
-
-    def _regions(self, screen: Snapshot, samples: deque[Sample]) -> dict[str, str]:
-        since = min([each for each in (self._log.known_since, samples[0].at) if each], default=screen.at)
-        age_s = (screen.at - since).total_seconds()
-        axis_s = next((each for each in AXES_S if each >= age_s), AXES_S[-1])
-        parts = self._log.minutes(screen.at, SLOTS, axis_s // SLOTS)
-        return pages.regions(screen, parts, samples, axis_s)
-
-    def _follow_log(self) -> None:
-        for chunk in self._tail.take(LOG_BYTES):
-            self._log.feed(chunk.data.decode("utf-8", "replace").splitlines())
-        if loss := self._tail.take_loss():
-            self._log.lines_lost += loss[0]
-
-    def _open(self, subject: Subject) -> None:
-        if (subject.address, subject.config) == (self._address, self._config) and (self._table or self._why_no_table):
-            return
-        self.close()
-        self._address, self._config, self._why_no_table = subject.address, subject.config, ""
-        if not subject.address:
-            self._why_no_table = f"{subject.name} has no DATABASE_URL, so there is no table of jobs"
-            return
-        try:
-            self._table = JobTable(subject.address, subject.config)
-        except DatabaseError as error:
-            self._why_no_table = str(error)
-
-    def close(self) -> None:
-        if self._table:
-            self._table.__exit__()
-        self._table = None
-
-
-def facts_of(subject: Subject, dynos: list[Dyno]) -> Facts:
-    workers = tuple(
-        WorkerFact(each.spec.name, each.state.value, each.updated_at, release=f"v{each.spec.release_version}")
-        for each in dynos
-        if works_jobs(each.spec.type, each.spec.command)
-    )
-    return Facts(subject.name, workers=workers, config=subject.config, has_addon=True)
 
 
 class Watches:

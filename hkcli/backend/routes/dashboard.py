@@ -118,7 +118,8 @@ async def parts(watch: Watch) -> AsyncIterator[str]:
         async for reading in readings:
             news = pages.changed(reading.regions, before)
             before = reading.regions
-            yield f"event: parts\ndata: {json.dumps({'version': pages.version(), 'parts': news})}\n\n"
+            told = {"version": pages.version(), "at": reading.screen.at.isoformat(), "parts": news}
+            yield f"event: parts\ndata: {json.dumps(told)}\n\n"
 
 
 # --- jobs

@@ -74,6 +74,8 @@ class KindSeen:
     failed: int
     run_p50_s: float | None
     run_p95_s: float | None
+    error: str
+    """The latest that the log told of, also of jobs that are gone from the table; "" for none."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,8 @@ def kinds_of(log: WorkerLog) -> tuple[KindSeen, ...]:
     found = []
     for kind in sorted(log.kinds.values(), key=lambda kind: -(kind.done + kind.failed)):
         runs = sorted(kind.runs_s)
-        found.append(KindSeen(kind.name, kind.done, kind.failed, quantile(runs, 0.5), quantile(runs, 0.95)))
+        p50, p95 = quantile(runs, 0.5), quantile(runs, 0.95)
+        found.append(KindSeen(kind.name, kind.done, kind.failed, p50, p95, kind.error))
     return tuple(found)
 
 

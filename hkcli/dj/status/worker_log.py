@@ -15,10 +15,12 @@ SLICE_S = 10
 SLICES_KEPT = 360
 RUNS_KEPT = 2_000
 MARKS_KEPT = 50
-KINDS_KEPT, RUNS_OF_A_KIND = 200, 200
+KINDS_KEPT, RUNS_OF_A_KIND, ERROR_CHARS = 200, 200, 200
 LINE = re.compile(r"(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)", re.DOTALL)
 LOGGER = re.compile(r"[A-Z], \[[^\]]*\]\s+[A-Z]+ -- [^:]*: (?:\d{4}-\d\d-\d\dT\S+: )?")
 """What Ruby's Logger writes before a message, and the time that the gem adds."""
+HINT = re.compile(r"Job |\[JOB\]|job worker|jobs processed at|Exiting\.\.\.")
+"""What each of a worker's lines has; most lines of an app are others, and are passed over at once."""
 WORKER_4 = re.compile(r"\[Worker\((?P<worker>.*?)\)\] ")
 JOB_4 = r"Job (?P<name>.+?)(?: \(id=(?P<id>\d+)\))?(?: \(queue=(?P<queue>[^)]*)\))?"
 JOB_2009 = r"\* \[JOB\] (?P<name>.+)"
@@ -86,6 +88,8 @@ class Kind:
     done: int = 0
     failed: int = 0
     runs_s: deque[float] = field(default_factory=lambda: deque(maxlen=RUNS_OF_A_KIND))
+    error: str = ""
+    """The latest."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,10 @@ class WorkerLog:
         elif kind in ("done", "failed"):
             self.has_job_lines = True
             self._ended(worker, at, kind)
-            self._of_kind(kind_of(fields["name"] or ""), float(fields["seconds"] or 0) if kind == "done" else None)
+            if kind == "done":
+                self._of_kind(fields["name"], run_s=float(fields["seconds"] or 0))
+            else:
+                self._of_kind(fields["name"], error=fields["error"] or "")
         elif kind == "given up":
             self.gave_up += 1
         elif kind == "stats":
@@ -207,13 +214,14 @@ class WorkerLog:
         worker.told += 1
         self._count(worker, at, done=int(kind == "done"), failed=int(kind == "failed"))
 
-    def _of_kind(self, name: str, run_s: float | None) -> None:
-        """`run_s` None: it failed."""
+    def _of_kind(self, name: str | None, *, run_s: float | None = None, error: str = "") -> None:
+        """A run that was done, in so many seconds, or else failed."""
+        name = kind_of(name or "")
         if name not in self.kinds and len(self.kinds) >= KINDS_KEPT:
             name = "(others)"
         kind = self.kinds.setdefault(name, Kind(name))
         if run_s is None:
-            kind.failed += 1
+            kind.failed, kind.error = kind.failed + 1, error[:ERROR_CHARS]
         else:
             kind.done += 1
             kind.runs_s.append(run_s)
@@ -240,6 +248,8 @@ class WorkerLog:
 
 def event_of(text: str) -> tuple[str, dict[str, str | None], bool] | None:
     """What a worker's line says: the kind of event, its values, and whether it came past the logger."""
+    if not HINT.search(text):
+        return None
     message = LOGGER.sub("", text, count=1) if text[1:2] == "," else text
     is_plain = message == text
     worker = WORKER_4.match(message)
