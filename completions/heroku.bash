@@ -141,10 +141,13 @@ _heroku() {
     backend:snapshot:restore) flags="--json --help" ;;
     backend:snapshot:remove) flags="--json --help" ;;
     backend:faults) flags="--json --help" ;;
-    backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --seed --status --times --help" ;;
+    backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --provisioning --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
+    backend:addons) flags="--json --help" ;;
+    backend:addons:add) flags="--json --production --help" ;;
+    backend:addons:remove) flags="--force --json --help" ;;
     backend:users) flags="--json --help" ;;
-    backend:users:add) flags="--json --two-factor-code --help" ;;
+    backend:users:add) flags="--json --two-factor-code --unverified --help" ;;
     backend:users:remove) flags="--json --help" ;;
     api) flags="--field --include --input --paginate --help" ;;
     regions) flags="--common --json --private --help" ;;
@@ -157,7 +160,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -202,6 +205,7 @@ _heroku() {
     -p|--port) kind=other ;;
     --postgres) kind=other ;;
     --process-type) kind=process-type ;;
+    --provisioning) kind=other choices="fails hangs" ;;
     -p|--ps) kind=process-type ;;
     --queue) kind=other ;;
     --rate-limit) kind=other ;;
@@ -375,6 +379,9 @@ backend:snapshot:remove
 backend:faults
 backend:faults:add
 backend:faults:clear
+backend:addons
+backend:addons:add
+backend:addons:remove
 backend:users
 backend:users:add
 backend:users:remove

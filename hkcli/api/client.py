@@ -155,6 +155,10 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /apps/{app}/dynos"""
         return self.every(f"/apps/{segment(app)}/dynos")
 
+    def process_types_of_slug(self, app: str, slug: str) -> dict[str, str]:
+        """Process type to command, the release command among them. GET /apps/{app}/slugs/{slug}"""
+        return dict(self.get(f"/apps/{segment(app)}/slugs/{segment(slug)}")["process_types"])
+
     def create_dyno(self, app: str, wishes: Mapping[str, object]) -> Dyno:
         """Run a one-off: command, attach, env, size, type, force_no_tty. POST /apps/{app}/dynos"""
         return cast(Dyno, self.call("POST", f"/apps/{segment(app)}/dynos", json=dict(wishes)))
@@ -228,13 +232,26 @@ class PlatformAPI(AccountCalls, FacilityCalls):
         """GET /backend/users"""
         return cast(list[Any], self.get("/backend/users"))
 
-    def add_backend_user(self, email: str, code: str | None = None) -> dict[str, Any]:
-        """The account, with its `password` and `token`; `code` is its second factor. POST /backend/users"""
-        return cast(dict[str, Any], self.call("POST", "/backend/users", json={"email": email, "two_factor_code": code}))
+    def add_backend_user(self, wishes: Mapping[str, object]) -> dict[str, Any]:
+        """`wishes`: email, two_factor_code, verified; the account with `password` and `token`. POST /backend/users"""
+        return cast(dict[str, Any], self.call("POST", "/backend/users", json=dict(wishes)))
 
     def remove_backend_user(self, email: str) -> None:
         """DELETE /backend/users/{email}"""
         self.call("DELETE", f"/backend/users/{segment(email)}")
+
+    def partner_services(self) -> list[Any]:
+        """Add-ons that were added by a manifest. GET /backend/addons"""
+        return cast(list[Any], self.get("/backend/addons"))
+
+    def add_partner_service(self, manifest: Mapping[str, object], environment: str) -> dict[str, Any]:
+        """`environment`: whether its test or its production addresses are used. POST /backend/addons"""
+        body = {"manifest": dict(manifest), "environment": environment}
+        return cast(dict[str, Any], self.call("POST", "/backend/addons", json=body))
+
+    def remove_partner_service(self, name: str, *, force: bool) -> dict[str, Any]:
+        """DELETE /backend/addons/{name}"""
+        return cast(dict[str, Any], self.call("DELETE", f"/backend/addons/{segment(name)}", json={"force": force}))
 
     def faults(self) -> list[Any]:
         """GET /backend/faults"""

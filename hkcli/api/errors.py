@@ -4,7 +4,8 @@
     ├── UsageError                the words typed, the environment or the folder are wrong; exit status 2
     │   └── NoAppError            no app, or more than one, could be meant
     ├── NotConfirmed              a dangerous command that was not confirmed
-    ├── Unreachable               no answer: refused, unknown host, time-out, untrusted certificate
+    ├── Unreachable               no answer: refused, unknown host, time-out
+    │   └── Untrusted             a certificate that no known authority has signed, or for another name
     ├── ConnectionLost            a stream or an attached dyno broke off
     └── ApiError                  an answer that is not a success; carries the platform's own message and id
         ├── Unauthorized          401
@@ -47,6 +48,10 @@ class NotConfirmed(HerokuError):
 
 class Unreachable(HerokuError):
     id = "unreachable"
+
+
+class Untrusted(Unreachable):
+    pass
 
 
 class ConnectionLost(HerokuError):

@@ -2,14 +2,28 @@
 
 import socket
 import ssl
+from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
-from hkcli.api.errors import ConnectionLost, Unreachable
+from hkcli.api.authorities import trust
+from hkcli.api.errors import ConnectionLost, Unreachable, Untrusted
+from hkcli.api.tunnel import ProxyRefused, open_connection
 
 CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S = 20.0, 60.0
 DEFAULT_PORT = 5000
 GREETING = b"rendezvous"
 LONGEST_GREETING = 256
+
+
+def join(url: str, env: Mapping[str, str], authority: str | None) -> tuple[ssl.SSLSocket, bytes]:
+    """Connect, trusting the platform's own authority if it has one, else those that `env` names and the system's.
+
+    The latter can be hundreds, whose reading takes longer than all the rest: they are asked second."""
+    if authority:
+        with suppress(Untrusted):
+            return connect(url, trust({}, authority))
+    return connect(url, trust(env, authority))
 
 
 def connect(url: str, context: ssl.SSLContext) -> tuple[ssl.SSLSocket, bytes]:
@@ -20,7 +34,7 @@ def connect(url: str, context: ssl.SSLContext) -> tuple[ssl.SSLSocket, bytes]:
         raise ConnectionLost(f"The platform gave an address to attach to that this client doesn't know: {parts.scheme}")
     secret = url.partition("://")[2].partition("/")[2]
     try:
-        plain = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S)
+        plain = open_connection(host, port, CONNECT_TIMEOUT_S)
     except OSError as error:
         raise cannot_attach(host, port, error) from error
     try:
@@ -58,10 +72,16 @@ def after_greeting(secure: ssl.SSLSocket) -> bytes:
 
 def cannot_attach(host: str, port: int, error: OSError) -> Unreachable:
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = f"its certificate is not trusted: {error.verify_message}"
-        following: tuple[str, ...] = ("Its authority can be named: export SSL_CERT_FILE=/path/to/ca.pem",)
-    elif isinstance(error, TimeoutError):
-        reason, following = "no answer in time", ("A firewall may stop this port.",)
+        return Untrusted(
+            f"Cannot attach to the dyno at {host}:{port} (its certificate is not trusted: {error.verify_message}).",
+            next=("Its authority can be named: export SSL_CERT_FILE=/path/to/ca.pem",),
+        )
+    if isinstance(error, TimeoutError):
+        reason = "no answer in time"
+    elif isinstance(error, ProxyRefused):
+        reason = str(error)
     else:
-        reason, following = (error.strerror or str(error)).lower(), ("A firewall may stop this port.",)
-    return Unreachable(f"Cannot attach to the dyno at {host}:{port} ({reason}).", next=following)
+        reason = (error.strerror or str(error)).lower()
+    return Unreachable(
+        f"Cannot attach to the dyno at {host}:{port} ({reason}).", next=("A firewall may stop this port.",)
+    )

@@ -3,6 +3,7 @@
 import errno
 import json as json_module
 import os
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from hkcli.api.errors import Unreachable
 
 LONGEST_RETRY_AFTER_S = 20
 SAFE_METHODS = ("GET", "HEAD")
+QUOTED_URL = re.compile(r"[^/]*%3A%2F%2F[^/]*", re.IGNORECASE)
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -113,10 +115,11 @@ class Transport:
             self._session.mount("https://", SecureAdapter(trust(os.environ)))
             self._can_https = True
         proxies = {"http": "", "https": "", "no_proxy": "*"} if is_here(url) else None
+        shown = host_alone(url) if stream else url
         if self._as_curl:
-            self._show_curl(method, url, headers, json, auth)
+            self._show_curl(method, shown, headers, json, auth)
         else:
-            self._show("-->", method, url, json)
+            self._show("-->", method, without_secrets(shown), json)
         response = self._session.request(
             method,
             url,
@@ -137,23 +140,27 @@ class Transport:
     def _show_curl(self, method: str, url: str, headers: Mapping[str, str], json: object, auth: Any) -> None:
         credentials = TOKEN if auth is None and self._token else PASSWORD if isinstance(auth, tuple) else None
         if self._trace:
-            shown = without_ticket(url) if "/logs/" in url else url
-            self._trace(curl_command(method, shown, headers, json, credentials))
+            self._trace(curl_command(method, url, headers, json, credentials))
 
     def _show(self, arrow: str, word: str, text: str, body: object = None) -> None:
         if self._trace:
             keys = f" {redacted(body)}" if body is not None else ""
-            self._trace(f"{arrow} {word} {without_ticket(text)}{keys}")
+            self._trace(f"{arrow} {word} {text}{keys}")
 
 
 def is_here(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK_NAMES
 
 
-def without_ticket(url: str) -> str:
-    """A URL fit for showing: where the path is the permission, as a log session's, its end is left out."""
-    base, slash, rest = url.partition("/logs/")
-    return f"{base}{slash}[REDACTED]" if rest else url.partition("?")[0]
+def host_alone(url: str) -> str:
+    """A URL whose path is a permission, as a log session's, fit for showing."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/[REDACTED]"
+
+
+def without_secrets(url: str) -> str:
+    """A URL of the API fit for showing: no query, and no URL in its path, as a drain's with its password."""
+    return QUOTED_URL.sub("[REDACTED]", url.partition("?")[0])
 
 
 def redacted(body: object) -> str:

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from hkcli.backend import snapshots
+from hkcli.backend.addons.partner_api import ANSWER_S
 from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.assembly import Settings
 from hkcli.backend.ephemeral import STOP_GRACE_S, run, temporary_home
@@ -37,6 +38,7 @@ def settings(words: argparse.Namespace, home: Home) -> Settings:
         stop_grace_s=default_grace_s if words.stop_grace is None else words.stop_grace,
         rate_limit=words.rate_limit,
         postgres_url=words.postgres,
+        partner_answer_s=words.partner_timeout,
     )
 
 
@@ -79,6 +81,13 @@ def main() -> int:
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
     parser.add_argument("--stop-grace", type=float, metavar="SECONDS", help="between SIGTERM and SIGKILL")
     parser.add_argument("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql")
+    parser.add_argument(
+        "--partner-timeout",
+        type=float,
+        default=ANSWER_S,
+        metavar="SECONDS",
+        help="for an answer of a third party's add-on service",
+    )
     parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
     )

@@ -12,7 +12,8 @@ from datetime import timedelta
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from hkcli.backend.errors import Forbidden, InvalidParams, NotFound, Unauthorized
+from hkcli.backend.addons.provider import Plan
+from hkcli.backend.errors import Forbidden, InvalidParams, NotFound, Unauthorized, VerificationNeeded
 from hkcli.backend.store import App, Authorization, Collaborator, Key, Pipeline, SecondFactor, Transfer, User, now
 
 EMAIL = re.compile(r"[^@\s:]+@[^@\s:]+")
@@ -95,6 +96,12 @@ def is_password(password: str, stored: str | None) -> bool:
     assert known is not None
     matches = hmac.compare_digest(hash_password(password, salt=bytes.fromhex(known.partition("$")[0])), known)
     return matches and known == stored
+
+
+def check_may_pay(user: User, plan: Plan) -> None:
+    """Raises VerificationNeeded."""
+    if plan.cents and not user.verified:
+        raise VerificationNeeded(f"this add-on plan, {plan.name}")
 
 
 def find_user(session: Session, identity: str) -> User:

@@ -11,7 +11,10 @@ from pathlib import Path
 import certifi
 from sqlalchemy import select
 
-from hkcli.backend import desired, release_phase, stack
+from hkcli.backend import desired, partners, release_phase, stack
+from hkcli.backend.addons import dj, postgresql
+from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
+from hkcli.backend.addons.partner_resources import PartnerResources
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
 from hkcli.backend.authority import Authority
 from hkcli.backend.browser_logins import BrowserLogins
@@ -30,16 +33,16 @@ from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.orphans import Orphans
 from hkcli.backend.platform import Platform
-from hkcli.backend.provisioning import Provisioning
+from hkcli.backend.provisioning import Maker, Provisioning
 from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.release_phase import ReleasePhases
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
-from hkcli.backend.seal import Seal
 from hkcli.backend.sources import Sources
 from hkcli.backend.store import LogDrain, Store
 from hkcli.backend.supervisor import Supervisor
+from hkcli.backend.tickets import Seal
 from hkcli.backend.work import Works
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,8 @@ class Settings:
     """Requests an hour and account; None for no limit."""
     postgres_url: str | None = None
     """Of a superuser on a PostgreSQL server; None: one is started from the machine's own binaries at need."""
+    partner_answer_s: float = ANSWER_S
+    """How long the service of a third party's add-on may take for an answer."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,9 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     authority = site.authority
     bundle = authority.ca_path.with_name("bundle.pem")
     write_private(bundle, trusted(authority.ca_pem))
-    tls = authority.ssl_context()
+    tls, trust = authority.ssl_context(), ssl.create_default_context(cafile=str(bundle))
 
-    draining = Draining(logplex, home.drains, lambda: log_drains(store), ssl.create_default_context(cafile=str(bundle)))
+    draining = Draining(logplex, home.drains, lambda: log_drains(store), trust)
     life.push_async_callback(draining.close)
     rendezvous = Rendezvous(tls, host=settings.host)
     await rendezvous.start()
@@ -101,13 +106,23 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     outputs = LiveOutputs()
     phases = ReleasePhases(home, store, supervisor, outputs)
     postgres = PostgresServer.at(home.root, home.engine_id(), settings.postgres_url)
-    provisioning = Provisioning(store, home.addons, {"heroku-postgresql": Databases(postgres, home.engine_id())})
+    databases = Databases(postgres, home.engine_id())
+
+    def maker(service: str) -> Maker | None:
+        return {dj.SERVICE.name: None, postgresql.SERVICE.name: databases}.get(service, resources)
+
+    provisioning = Provisioning(store, home.addons, maker)
 
     def wake() -> None:
         for part in (supervisor, phases, draining, provisioning):
             part.wake()
 
     works = phases.works = provisioning.works = Works(store, logplex, wake)
+    seal = Seal(home.seal_key())
+    resources = PartnerResources(
+        store, home.addons, PartnerAPI(trust, settings.partner_answer_s), seal, site.api_url, works
+    )
+    partners.load(store)
     release_phase.fail_interrupted(works)
     draining.wake()
     repositories = Repositories(home.repositories)
@@ -133,8 +148,9 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         sources=Sources(home.sources),
         outputs=outputs,
         provisioning=provisioning,
+        partners=resources,
         urls=urls,
-        seal=(seal := Seal(home.seal_key())),
+        seal=seal,
         links=Links(seal),
         watches=Watches(store, supervisor.dynos, logplex),
         ca_pem=authority.ca_pem,
@@ -162,7 +178,7 @@ async def finish(task: "asyncio.Task[None]") -> None:
 
 async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Home) -> None:
     """Databases that apps were given are there before any dyno asks for them."""
-    if any(home.addons.iterdir()):
+    if any(home.addons.glob(f"{postgresql.SERVICE.name}.*")):
         try:
             await postgres.url()
         except PostgresError as error:

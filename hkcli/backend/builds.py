@@ -45,6 +45,7 @@ class Order:
     """None: those that the app has been given, or the ones that its files ask for."""
     source_url: str | None = None
     checksum: str | None = None
+    version_description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Builds:
             app_id=app.id,
             user_id=order.user_id,
             version=order.version,
+            version_description=order.version_description,
             buildpacks=list(order.buildpacks),
             source_url=order.source_url,
             checksum=order.checksum,

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hkcli.backend.errors import InvalidParams, NotFound
-from hkcli.backend.store import App, LogDrain
+from hkcli.backend.errors import Forbidden, InvalidParams, NotFound
+from hkcli.backend.store import Addon, App, LogDrain, PartnerResource
 from hkcli.backend.work import Work
 
 SCHEMES = ("syslog", "syslog+tls", "http", "https")
@@ -51,7 +51,17 @@ def check_url(url: str) -> None:
         raise InvalidParams(f"Url {url!r} is invalid: it must be SCHEME://HOST[:PORT], SCHEME {', '.join(SCHEMES)}.")
 
 
+def addon_of(session: Session, drain: LogDrain) -> Addon | None:
+    """The add-on that the drain came with."""
+    query = select(PartnerResource).where(PartnerResource.log_drain_id == drain.id)
+    resource = session.scalars(query).one_or_none()
+    return session.get(Addon, resource.id) if resource else None
+
+
 def remove(work: Work, app: App, drain: LogDrain) -> None:
+    """Raises Forbidden for one that came with an add-on."""
+    if addon := addon_of(work.session, drain):
+        raise Forbidden(f"That drain belongs to {addon.name}, and goes with it: heroku addons:remove {addon.name}")
     work.session.delete(drain)
     work.say(app, "Remove drain")
     work.reconcile()

@@ -16,6 +16,7 @@ AWAITING_CLIENT = "Awaiting client"
 BOOT_TIMEOUT = "Error R10 (Boot timeout) -> Web process failed to bind to $PORT within {:g} seconds of launch"
 CLIENT_GONE = "Client connection closed. Sending SIGHUP to all processes"
 COMPLETE = "complete"
+CYCLING = "Cycling"
 DETACHED = (
     "Error R16 (Detached) -> An attached process is not responding to SIGHUP after its external connection was closed."
 )

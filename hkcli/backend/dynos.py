@@ -47,6 +47,11 @@ class DynoSpec:
         """The command as people typed it: without what clients append to learn the exit status."""
         return EXIT_MARKER.sub("", self.command)
 
+    @property
+    def reports_status(self) -> bool:
+        """Whether the client has the shell print the command's status, as the last thing it does."""
+        return EXIT_MARKER.search(self.command) is not None
+
 
 @dataclass
 class Dyno:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hkcli.backend import accounts, apps, ranges
-from hkcli.backend.errors import BadRequest, Forbidden, NotAcceptable, PlatformError, Unauthorized
+from hkcli.backend import accounts, apps, partners, ranges
+from hkcli.backend.errors import BadRequest, Forbidden, InvalidParams, NotAcceptable, PlatformError, Unauthorized
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import App, User
-from hkcli.backend.work import Work
+from hkcli.backend.work import Work, asked_by
 
 MAX_BODY_BYTES = 1 << 20
 VERSION = re.compile(r"version\s*=\s*(3(\.[\w.-]+)?|edge)")
@@ -46,6 +46,10 @@ class Call:
     @property
     def user(self) -> User:
         return self.work.user
+
+    @property
+    def token(self) -> str:
+        return accounts.parse_authorization(authorization_of(self.request)).token or ""
 
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
@@ -92,6 +96,20 @@ class Call:
             raise BadRequest(f"{key} must be true or false.")
         return bool(value)
 
+    def number(self, key: str) -> int | None:
+        """A whole number of the body, also as text; None when it is absent. Raises BadRequest."""
+        value = self.body.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", str(value)):
+            raise BadRequest(f"{key} must be a number, 0 or more.")
+        return int(str(value))
+
+    def reject(self, key: str, why: str) -> None:
+        """For a property of the published schema that has no meaning here. Raises InvalidParams."""
+        if self.body.get(key) is not None:
+            raise InvalidParams(f"{key} cannot be given here: {why}.")
+
     def required(self, key: str) -> str:
         value = self.text(key)
         if not value:
@@ -108,7 +126,17 @@ class Call:
 Answer = dict[str, Any] | list[Any] | Collection | Response
 
 
-def route(method: str, path: str, action: Callable[[Call], Answer], *, status: int = 200, cost: int = 1) -> Route:
+@dataclass(frozen=True)
+class Waiting:
+    """For what somebody else has to be asked first, outside of any transaction: `wait` does so, and returns what is
+    then to be done, in a unit of work of its own."""
+
+    wait: Callable[[], Awaitable[Callable[[Call], Answer]]]
+
+
+def route(
+    method: str, path: str, action: Callable[[Call], Answer | Waiting], *, status: int = 200, cost: int = 1
+) -> Route:
     """An endpoint of the API. The action runs in one transaction; it is committed before the answer is sent.
 
     `cost` is how many requests of the account's rate limit a call is.
@@ -120,11 +148,18 @@ def route(method: str, path: str, action: Callable[[Call], Answer], *, status: i
         body = await read_body(request)
 
         def who(session: Session) -> User:
-            return accounts.admit(session, authorization_of(request), method, request.url.path)
+            header, path = authorization_of(request), request.url.path
+            token = accounts.parse_authorization(header).token or ""
+            return partners.admit(session, token, method, path) or accounts.admit(session, header, method, path)
 
         with platform.works.begin(who) as work:
             request.state.remaining = platform.rate_limits.take(work.user.id, cost)
-            answer = action(Call(request, platform, work, body))
+            call = Call(request, platform, work, body)
+            answer = action(call)
+        if isinstance(answer, Waiting):
+            outcome = await answer.wait()
+            with platform.works.begin(asked_by(work.user.id)) as work:
+                answer = outcome(replace(call, work=work))
         return respond(request, answer, status)
 
     return Route(path, endpoint, methods=[method])

@@ -10,11 +10,13 @@ PlatformError
 ├── Conflict            409  not now
 ├── RangeNotSatisfiable 416
 ├── InvalidParams       422  the request cannot be carried out as asked
+├── VerificationNeeded  422  the account has no credit card
 ├── ConfirmationRequired 423 repeat it with `confirm`
 ├── RateLimited         429  too many requests
 ├── BadRequest          400  not understood at all
 ├── NotImplementedHere  501  Heroku serves this, this backend does not yet
-└── Restarting          503  another state takes the platform's place, or it ends
+├── Restarting          503  another state takes the platform's place, or it ends
+└── ServiceUnavailable  503  somebody else, who is needed for it, does not answer
 """
 
 from typing import ClassVar
@@ -92,6 +94,17 @@ class InvalidParams(PlatformError):
     status, id = 422, "invalid_params"
 
 
+class VerificationNeeded(PlatformError):
+    status, id = 422, "verification_needed"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Please verify your account to install {what} (please enter a credit card). Verify now at "
+            "https://heroku.com/verify",
+            url="https://heroku.com/verify",
+        )
+
+
 class ConfirmationRequired(PlatformError):
     status, id = 423, "confirmation_required"
 
@@ -112,6 +125,10 @@ class RateLimited(PlatformError):
 
 class NotImplementedHere(PlatformError):
     status, id = 501, "not_implemented"
+
+
+class ServiceUnavailable(PlatformError):
+    status, id = 503, "service_unavailable"
 
 
 class Restarting(PlatformError):

@@ -1,5 +1,6 @@
 """Faults on purpose: answers that fail, come late or break off, so that people see how their scripts take it."""
 
+import asyncio
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ NEVER = "/backend/"
 STATUSES = range(400, 600)
 LONGEST_DELAY_S = 600
 SEEDS = 1 << 31
+PROVISIONING = ("fails", "hangs")
+ASKS_FOR_ADDON = "POST /apps/example/addons"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Fault:
     chance: float | None = None
     seed: int | None = None
     cut: Cut = Cut()
+    provisioning: str | None = None
+    """What becomes of an add-on that is asked for: it `fails` after the answer, or `hangs` until the fault is over."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     met: int = 0
     """How many requests have met it."""
@@ -50,16 +55,21 @@ class Fault:
         if self.chance is not None and self.seed is None:
             self.seed = random.randrange(SEEDS)
         self._random = random.Random(self.seed)
+        self.over = asyncio.Event()
 
     def check(self) -> "Fault":
         """Itself. Raises InvalidParams."""
         method, space, path = self.pattern.partition(" ")
         if not (method and space and path.startswith(("/", "*"))):
             raise InvalidParams(f"{self.pattern!r} is no pattern. Try: 'POST /apps/*/addons' or '* /account'")
-        if self.status is None and not self.delay_s and not self.cut:
-            raise InvalidParams("A fault needs a status, a delay, or a place where the answer is cut off.")
-        if self.status is not None and self.cut:
-            raise InvalidParams("A fault has either a status or a place where the answer is cut off.")
+        if self.status is None and not self.delay_s and not self.cut and self.provisioning is None:
+            raise InvalidParams("A fault needs a status, a delay, a place to cut the answer off, or provisioning.")
+        if (self.status is not None) + bool(self.cut) + (self.provisioning is not None) > 1:
+            raise InvalidParams("A fault has one of a status, a place to cut the answer off, and provisioning.")
+        if self.provisioning not in (None, *PROVISIONING):
+            raise InvalidParams(f"provisioning is one of: {', '.join(PROVISIONING)}.")
+        if self.provisioning and not fnmatchcase(ASKS_FOR_ADDON, self.pattern):
+            raise InvalidParams("Only what asks for an add-on can have its provisioning fail: 'POST /apps/*/addons'.")
         if self.status is not None and self.status not in STATUSES:
             raise InvalidParams(f"{self.status} is no status of a failure: choose 400 to 599.")
         if not 0 <= self.delay_s <= LONGEST_DELAY_S:
@@ -79,7 +89,11 @@ class Fault:
 
     def strikes(self) -> bool:
         """Whether the next request that matches meets it."""
-        return self.chance is None or self._random.random() < self.chance
+        return not self.is_spent and (self.chance is None or self._random.random() < self.chance)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.times is not None and self.met >= self.times
 
 
 @dataclass
@@ -99,19 +113,19 @@ class Faults:
         for fault in self.on:
             if fault.matches(method, path) and fault.strikes():
                 fault.met += 1
-                if fault.met == fault.times:
-                    self.on.remove(fault)
+                if fault.is_spent and fault.provisioning != "hangs":
+                    self.remove(fault.id)
                 return fault
         return None
 
     def clear(self) -> list[Fault]:
-        gone, self.on = self.on, []
-        return gone
+        return [self.remove(each.id) for each in list(self.on)]
 
     def remove(self, fault_id: str) -> Fault:
         """Raises NotFound."""
         for fault in self.on:
             if fault.id == fault_id:
                 self.on.remove(fault)
+                fault.over.set()
                 return fault
         raise NotFound("Couldn't find that fault; it may have been met as often as it was to be.", "fault")

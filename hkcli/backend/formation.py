@@ -31,6 +31,8 @@ def follow(work: Work, app: App, release: Release) -> None:
         if process_type not in types:
             work.session.delete(row)
     work.session.flush()
+    if not existing and types:
+        _say_scaled(work, app, every(work.session, app))
     hold(work, app)
 
 

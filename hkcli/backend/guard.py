@@ -1,12 +1,12 @@
 """What every request passes, before any route: is it meant for us, and which request is it?"""
 
 import uuid
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hkcli.backend.endpoint import json_response
+from hkcli.backend.hosts import host_name, is_loopback
 
 MAX_REQUEST_ID_CHARS = 200
 
@@ -41,19 +41,3 @@ class Guard:
         else:
             document = {"id": "forbidden", "message": f"This backend does not serve the host {host!r}."}
             await json_response(document, 403)(scope, receive, labelled)
-
-
-def host_name(header: str) -> str:
-    """The host of a Host header, without port and brackets."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0].lower()
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

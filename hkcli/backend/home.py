@@ -96,6 +96,11 @@ class Home:
         return self.root / "restoring"
 
     @property
+    def replaced(self) -> Path:
+        """What was here before a state was restored, to be removed."""
+        return self.root / "replaced"
+
+    @property
     def epoch(self) -> Path:
         """Which restored state this is; there is none before the first."""
         return self.root / "epoch"
@@ -188,7 +193,7 @@ class Home:
         for path in (
             *(self.repositories, self.slugs, self.builds, self.databases, self.logs, self.dynos, self.outputs),
             *(self.sources, self.drains, self.addons, self.hosts, self.caches, self.authority, self.stack),
-            *(self.restoring, self.store, self.state, self.credentials, self.store_id, self.epoch),
+            *(self.restoring, self.replaced, self.store, self.state, self.credentials, self.store_id, self.epoch),
             self.root / "secret.key",
             *(self.root / "backend.log", self.root / "postgresql", self.root / "lock"),
         ):

@@ -18,7 +18,7 @@ def of_app(session: Session, app: App) -> list[Installation]:
     return list(session.scalars(query))
 
 
-def replace(work: Work, app: App, buildpacks: Sequence[str]) -> list[Installation]:
+def replace(work: Work, app: App, buildpacks: Sequence[object]) -> list[Installation]:
     """From the next build on, these. Raises InvalidParams for one that is named twice or not at all."""
     wanted = [normal(each) for each in buildpacks]
     if len(set(wanted)) != len(wanted):
@@ -31,8 +31,10 @@ def replace(work: Work, app: App, buildpacks: Sequence[str]) -> list[Installatio
     return of_app(work.session, app)
 
 
-def normal(buildpack: str) -> str:
-    """As it is kept: `heroku/ruby` for every name of an official one, else the URL or name as given."""
+def normal(buildpack: object) -> str:
+    """As it is kept: `heroku/ruby` for every name of an official one, else the URL or name. Raises InvalidParams."""
+    if not isinstance(buildpack, str):
+        raise InvalidParams(f"Buildpack {buildpack!r} must be a string: a URL, or a name such as heroku/ruby.")
     short = buildpack.strip().removesuffix(".git").removeprefix(OFFICIAL).removeprefix("urn:buildpack:")
     if not short or any(each.isspace() for each in short):
         raise InvalidParams(f"Buildpack {buildpack!r} is neither a URL nor a name such as heroku/ruby.")

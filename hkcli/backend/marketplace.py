@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hkcli.backend import apps, formation, names, providers, releases
-from hkcli.backend.addons.provider import Service
+from hkcli.backend import accounts, apps, formation, names, providers, releases
+from hkcli.backend.addons.provider import Plan, Provisioned, Service
 from hkcli.backend.errors import ConfirmationRequired, InvalidParams, NotFound
-from hkcli.backend.store import Addon, App, Attachment, User
+from hkcli.backend.store import Addon, App, Attachment, LogDrain, PartnerResource, User
 from hkcli.backend.work import Work
 
 
@@ -22,9 +22,13 @@ def create(
     attach_as: str | None = None,
     options: Mapping[str, Any],
     confirm: str | None = None,
+    at_once: bool = True,
 ) -> tuple[Addon, str | None]:
-    """Provision an add-on and attach it to its app; with it comes the provider's message. Raises InvalidParams."""
+    """Provision an add-on and attach it to its app; with it comes the provider's message. Raises InvalidParams.
+
+    Unless `at_once`, it is there later, when Provisioning says so, even if its provider needs no time."""
     service, plan = providers.plan(wanted)
+    accounts.check_may_pay(work.user, plan)
     if not service.several:
         _refuse_a_second(work.session, app, service)
     attachment = _free_attachment_name(work.session, app, service, attach_as, confirm)
@@ -36,12 +40,21 @@ def create(
         service=service.name,
         plan=plan.name,
         config=provisioned.config,
-        state="provisioned" if provisioned.is_ready else "provisioning",
+        state=first_state(provisioned, at_once),
     )
     work.session.add(addon)
     work.session.flush()
-    attach(work, app, addon, attachment)
+    bound = bind(work, app, addon, attachment)
+    if provisioned.is_agreed:
+        announce(work, bound)
+    work.reconcile()
     return addon, provisioned.message
+
+
+def first_state(provisioned: Provisioned, at_once: bool) -> str:
+    if not provisioned.is_agreed:
+        return "requested"
+    return "provisioned" if provisioned.is_ready and at_once else "provisioning"
 
 
 def _refuse_a_second(session: Session, app: App, service: Service) -> None:
@@ -86,24 +99,54 @@ def _free_addon_name(session: Session, service: Service, wanted: str | None) -> 
 
 
 def attach(work: Work, app: App, addon: Addon, name: str) -> Attachment:
+    attachment = bind(work, app, addon, name)
+    announce(work, attachment)
+    return attachment
+
+
+def bind(work: Work, app: App, addon: Addon, name: str) -> Attachment:
+    """The attachment, of which the app does not hear yet."""
     attachment = Attachment(app=app, app_id=app.id, addon=addon, addon_id=addon.id, name=name)
     work.session.add(attachment)
     work.session.flush()
-    app.config = {**app.config, **{f"{name}_{key}": value for key, value in addon.config.items()}}
-    releases.create(work, app, f"Attach {name} (@ref:{addon.name})")
-    formation.hold(work, app)
     return attachment
+
+
+def announce(work: Work, attachment: Attachment) -> None:
+    """Give the app what the add-on's provider gave, in a release; nothing yet while it is being made."""
+    app, addon = attachment.app, attachment.addon
+    app.config = {**app.config, **(given(attachment) if addon.state == "provisioned" else {})}
+    releases.create(work, app, f"Attach {attachment.name} (@ref:{addon.name})")
+    formation.hold(work, app)
+
+
+def given(attachment: Attachment) -> dict[str, str]:
+    """The config vars that an attachment is good for."""
+    return {f"{attachment.name}_{key}": value for key, value in attachment.addon.config.items()}
+
+
+def accept(work: Work, addon: Addon) -> None:
+    """The provider has agreed, and will say when the add-on is there."""
+    addon.state = "provisioning"
+    for attachment in attachments(work.session, addon):
+        announce(work, attachment)
 
 
 def complete(work: Work, addon: Addon, config: Mapping[str, str]) -> None:
     """An add-on that was being made is there: its config goes to every app that it is attached to."""
+    was_announced = addon.state != "requested"
     addon.state, addon.config = "provisioned", dict(config)
     for attachment in attachments(work.session, addon):
-        app, given = attachment.app, {f"{attachment.name}_{key}": value for key, value in config.items()}
+        app, variables = attachment.app, given(attachment)
         if app.id == addon.app_id:
-            addon.replaced = {**addon.replaced, **{key: app.config[key] for key in given if key in app.config}}
-        app.config = {**app.config, **given}
-        releases.create(work, app, f"@ref:{addon.name} completed provisioning, setting {', '.join(sorted(given))}.")
+            addon.replaced = {**addon.replaced, **{key: app.config[key] for key in variables if key in app.config}}
+        if not was_announced:
+            announce(work, attachment)
+            continue
+        app.config = {**app.config, **variables}
+        setting = f", setting {', '.join(sorted(variables))}" if variables else ""
+        releases.create(work, app, f"@ref:{addon.name} completed provisioning{setting}.")
+        formation.hold(work, app)
     work.reconcile()
 
 
@@ -120,12 +163,18 @@ def detach(work: Work, attachment: Attachment) -> None:
     releases.create(work, app, f"Detach {attachment.name} (@ref:{attachment.addon.name})", runs_command=False)
 
 
-def change_plan(work: Work, addon: Addon, wanted: str) -> None:
+def other_plan(user: User, addon: Addon, wanted: str) -> Plan:
+    """The plan of its service, other than the one it has. Raises InvalidParams, VerificationNeeded."""
     service, plan = providers.plan(wanted if ":" in wanted else f"{addon.service}:{wanted}")
     if service.name != addon.service:
         raise InvalidParams(f"{addon.name} is a {addon.service}; it cannot become {plan.name}.")
     if plan.name == addon.plan:
         raise InvalidParams(f"{addon.name} is on the plan {plan.name} already.")
+    accounts.check_may_pay(user, plan)
+    return plan
+
+
+def change_plan(work: Work, addon: Addon, plan: Plan) -> None:
     addon.plan = plan.name
     work.say(addon.app, f"Update {addon.name} to {plan.name}")
     formation.hold(work, addon.app)
@@ -145,11 +194,14 @@ def set_config(work: Work, addon: Addon, changes: list[dict[str, Any]]) -> None:
             config[name] = value
     if config == addon.config:
         return
+    if addon.state != "provisioned":
+        addon.config = config
+        return
     bound = [(each, set(each.config_vars)) for each in attachments(work.session, addon)]
     addon.config = config
     for attachment, old in bound:
-        app, given = attachment.app, {f"{attachment.name}_{key}": value for key, value in config.items()}
-        app.config = {**{key: value for key, value in app.config.items() if key not in old}, **given}
+        app = attachment.app
+        app.config = {**{key: value for key, value in app.config.items() if key not in old}, **given(attachment)}
         releases.create(work, app, f"Update {attachment.name} by {addon.service}")
 
 
@@ -160,16 +212,37 @@ def rename(work: Work, addon: Addon, name: str) -> None:
 
 def destroy(work: Work, addon: Addon, *, force: bool = False) -> None:
     """Deprovision; refused while other apps use it, unless forced. Raises InvalidParams."""
+    if addon.state == "requested":
+        withdraw(work, addon)
+        return
     attached = attachments(work.session, addon)
     foreign = sorted({each.app.name for each in attached if each.app_id != addon.app_id})
     if foreign and not force:
         raise InvalidParams(
             f"{addon.name} is attached to {', '.join(foreign)} as well. Detach it there, or use --force."
         )
+    if addon.state == "provisioned":
+        formation.release_hold(work, addon.app, addon)
     addon.state = "deprovisioned"
-    formation.release_hold(work, addon.app, addon)
+    _end_drain(work, addon)
     for attachment in attached:
         detach(work, attachment)
+    work.session.delete(addon)
+    work.reconcile()
+
+
+def _end_drain(work: Work, addon: Addon) -> None:
+    resource = work.session.get(PartnerResource, addon.id)
+    if drain := work.session.get(LogDrain, resource.log_drain_id) if resource and resource.log_drain_id else None:
+        work.session.delete(drain)
+
+
+def withdraw(work: Work, addon: Addon) -> None:
+    """Forget an add-on that no app has heard of."""
+    _end_drain(work, addon)
+    for attachment in attachments(work.session, addon):
+        work.session.delete(attachment)
+    work.session.flush()
     work.session.delete(addon)
     work.reconcile()
 

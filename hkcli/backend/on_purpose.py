@@ -43,6 +43,7 @@ class OnPurpose:
         elif fault.cut:
             await self._cut_off(fault.cut, scope, receive, send)
         else:
+            scope.setdefault("state", {})["fault"] = fault
             await self.app(scope, receive, send)
 
     async def _cut_off(self, cut: Cut, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from hkcli.backend.dynos import Dyno, DynoState
 from hkcli.backend.engines.local import LocalEngine, Terminal, WorkingCopy
 from hkcli.backend.engines.process import Process
 from hkcli.backend.engines.unpack import SlugError
-from hkcli.backend.rendezvous import Connection, Ticket, ends_in_exit_marker
+from hkcli.backend.rendezvous import Connection, ReportedStatus, Ticket, ends_in_exit_marker
 
 ATTACH_ERROR_STATUS = 128
 LAUNCH_ERROR_STATUS = 1
@@ -163,11 +163,13 @@ class OneOff:
 
     async def _converse(self, process: Process, connection: Connection) -> int:
         feeding = asyncio.create_task(feed(connection, process))
-        showing = asyncio.create_task(show(process, connection))
+        told = ReportedStatus() if self.dyno.spec.reports_status else None
+        showing = asyncio.create_task(show(process, connection, told))
         try:
             await self._until_end(process, client_gone=feeding)
             await first_of(showing, feeding, timeout_s=LAST_OUTPUT_S)
-            return await process.wait()
+            status = await process.wait()
+            return told.status if told and told.status is not None and status == 0 else status
         finally:
             await finish(feeding, within_s=0)
             await finish(showing, within_s=0)
@@ -256,12 +258,14 @@ async def feed_pipe(connection: Connection, process: Process) -> None:
         await process.write(data[:-1] if may_be_end else data)
 
 
-async def show(process: Process, connection: Connection) -> None:
+async def show(process: Process, connection: Connection, told: ReportedStatus | None) -> None:
     """Pass all output to the client; what comes after the client is gone is read and thrown away."""
     ended = False
     there = True
     while not ended:
         output, ended = await gather_output(process)
+        if told:
+            told.see(output)
         there = there and await connection.send(output)
 
 

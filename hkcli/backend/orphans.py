@@ -95,4 +95,4 @@ class Orphans:
 
 def give_back(gone: Gone) -> list[str]:
     """What every provider says. Raises Unreachable."""
-    return [line for each in providers.PROVIDERS.values() for line in each.give_back(gone)]
+    return [line for each in providers.every().values() for line in each.give_back(gone)]

@@ -12,6 +12,8 @@ SlotKey = tuple[str, str]
 
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(minutes=5)
+CYCLE_AFTER, CYCLE_SPREAD = timedelta(hours=24), timedelta(minutes=216)
+"""A dyno is restarted when it has run so long, and up to so much longer, lest all be at once; as on Heroku."""
 HEALTHY_AFTER = timedelta(minutes=1)
 """A dyno that ran so long before it crashed is treated as if it never had before."""
 
@@ -33,6 +35,8 @@ class Actual:
     """When an idle slot may start again; None: at once."""
     restart: bool = False
     """Somebody asked for a restart."""
+    cycle_at: datetime | None = None
+    """When a running one has run long enough."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Start:
 class Stop:
     key: SlotKey
     restart: bool
+    cycling: bool = False
+    """It is restarted for its age alone."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,10 @@ def step(wanted: DynoSpec | None, slot: Actual, now: datetime) -> Action | None:
     if slot.phase is Phase.RUNNING:
         if wanted is None:
             return Stop(key, restart=False)
-        return Stop(key, restart=True) if slot.restart or wanted != slot.spec else None
+        if slot.restart or wanted != slot.spec:
+            return Stop(key, restart=True)
+        is_old = slot.cycle_at is not None and slot.cycle_at <= now
+        return Stop(key, restart=True, cycling=True) if is_old else None
     if wanted is None:
         return Drop(key)
     if slot.restart or wanted != slot.spec:
@@ -93,7 +102,14 @@ def step(wanted: DynoSpec | None, slot: Actual, now: datetime) -> Action | None:
 
 def next_start(actual: Iterable[Actual]) -> datetime | None:
     """When to plan again though nothing happens."""
-    return min((slot.start_at for slot in actual if slot.phase is Phase.IDLE and slot.start_at), default=None)
+    due = {Phase.IDLE: lambda slot: slot.start_at, Phase.RUNNING: lambda slot: slot.cycle_at}
+    moments = (due[slot.phase](slot) for slot in actual if slot.phase in due)
+    return min((moment for moment in moments if moment), default=None)
+
+
+def cycle_at(started: datetime, chance: float) -> datetime:
+    """When a dyno that has just been started is to be restarted; `chance` is from 0 to 1."""
+    return started + CYCLE_AFTER + CYCLE_SPREAD * chance
 
 
 def restart_delay(crashes: int) -> timedelta:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hkcli.backend.addons.partner_resources import PartnerResources
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
@@ -15,10 +16,10 @@ from hkcli.backend.provisioning import Provisioning
 from hkcli.backend.rate_limits import RateLimits
 from hkcli.backend.repositories import Repositories
 from hkcli.backend.schemas import Urls
-from hkcli.backend.seal import Seal
 from hkcli.backend.sources import Sources
 from hkcli.backend.store import Store
 from hkcli.backend.supervisor import Supervisor
+from hkcli.backend.tickets import Seal
 from hkcli.backend.work import Works
 
 
@@ -36,6 +37,7 @@ class Platform:
     sources: Sources
     outputs: LiveOutputs
     provisioning: Provisioning
+    partners: PartnerResources
     urls: Urls
     seal: Seal
     links: Links

@@ -5,18 +5,32 @@ from collections.abc import Iterable
 
 from hkcli.backend import catalog
 from hkcli.backend.addons import dj, postgresql
+from hkcli.backend.addons.manifest import Manifest
+from hkcli.backend.addons.partner import Partner
 from hkcli.backend.addons.provider import Plan, Provider, Service
 from hkcli.backend.errors import InvalidParams, NotFound
 
-PROVIDERS: dict[str, Provider] = {each.SERVICE.name: each for each in (dj, postgresql)}
+OWN: dict[str, Provider] = {each.SERVICE.name: each for each in (dj, postgresql)}
+PARTNERS: dict[str, Partner] = {}
+"""Third parties', as the store has them: `partners` keeps this equal to it."""
+
+
+def every() -> dict[str, Provider]:
+    return OWN | dict(PARTNERS)
 
 
 def provider(service: str) -> Provider:
-    return PROVIDERS[service]
+    return every()[service]
+
+
+def manifest(service: str) -> Manifest | None:
+    """A third party's; None for what the backend makes itself."""
+    found = PARTNERS.get(service)
+    return found.manifest if found else None
 
 
 def services() -> list[Service]:
-    return [each.SERVICE for each in PROVIDERS.values()]
+    return [each.SERVICE for each in every().values()]
 
 
 def service(identity: str) -> Service:
@@ -24,7 +38,7 @@ def service(identity: str) -> Service:
     for each in services():
         if identity in (each.name, catalog.fixed_id("service", each.name)):
             return each
-    raise NotFound(f"Couldn't find that add-on service ({identity}).{_nearest(identity, PROVIDERS)}", "addon_service")
+    raise NotFound(f"Couldn't find that add-on service ({identity}).{_nearest(identity, every())}", "addon_service")
 
 
 def plan(identity: str) -> tuple[Service, Plan]:

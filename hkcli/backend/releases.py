@@ -35,7 +35,9 @@ def create(work: Work, app: App, description: str, *, slug: Slug | None = None, 
         has_output=is_pending,
         slug=slug,
         config=dict(app.config),
-        plans=sorted(work.session.scalars(select(Addon.plan).where(Addon.app_id == app.id))),
+        plans=sorted(
+            work.session.scalars(select(Addon.plan).where(Addon.app_id == app.id, Addon.state != "requested"))
+        ),
     )
     work.session.add(release)
     work.session.flush()

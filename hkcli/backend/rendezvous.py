@@ -1,6 +1,7 @@
 """Where a client and its one-off dyno meet: a TLS server that joins a socket to a process (PROTOCOL 3.9)."""
 
 import asyncio
+import re
 import secrets
 import ssl
 from dataclasses import dataclass, field
@@ -9,23 +10,41 @@ from hkcli.backend.tls_stream import TLSStream
 
 GREETING = b"rendezvous\r\n"
 HOLD_S = 0.1
-"""Between the greeting and the first output: the official CLI drops whatever comes with the greeting."""
+"""Between the greeting and the first output: the official CLI drops whatever comes with the greeting. Our own client
+does not, and is not kept waiting."""
 SECRET_BYTES = 32
 SECRET_LENGTH = len(secrets.token_urlsafe(SECRET_BYTES))
 SECRET_WAIT_S = 10.0
 EXIT_MARK = "\uffff".encode()
 """Begins the line in which the remote shell tells its exit status."""
+EXIT_MARKER = re.compile(EXIT_MARK + rb" heroku-command-exit-status: (\d{1,3})\r?\n")
+MARKER_BYTES = 64
 RECORD_BYTES = 16 * 1024
 """One TLS record. The official CLI finds the exit marker only if it is not cut by the end of one."""
 CLOSE_S = 5.0
 
 
+class ReportedStatus:
+    """The status that an exit marker in the output tells: the shell which prints that ends well itself, always."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self._rest = b""
+
+    def see(self, output: bytes) -> None:
+        seen = self._rest + output
+        if found := EXIT_MARKER.findall(seen):
+            self.status = int(found[-1])
+        self._rest = seen[-MARKER_BYTES:]
+
+
 class Connection:
     """An attached client: raw bytes both ways."""
 
-    def __init__(self, stream: TLSStream, greeting: "Greeting") -> None:
+    def __init__(self, stream: TLSStream, greeting: "Greeting", hold_s: float = HOLD_S) -> None:
         self._stream = stream
         self._greeting = greeting
+        self._hold_s = hold_s
         self._greeted_at = 0.0
         self.closed = asyncio.Event()
 
@@ -42,7 +61,7 @@ class Connection:
 
     async def send(self, output: bytes) -> bool:
         """Write it, in records that end with a line where they can, as fast as the client takes it; False if gone."""
-        rest = self._greeted_at + HOLD_S - asyncio.get_running_loop().time()
+        rest = self._greeted_at + self._hold_s - asyncio.get_running_loop().time()
         await asyncio.sleep(max(rest, 0))
         for record in records(output):
             if not await self._stream.write(record):
@@ -94,6 +113,7 @@ class Ticket:
 
     secret: str
     url: str
+    hold_s: float
     _rendezvous: "Rendezvous"
     _connection: "asyncio.Future[Connection]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -142,10 +162,10 @@ class Rendezvous:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
-    def open(self) -> Ticket:
+    def open(self, *, hold_s: float = HOLD_S) -> Ticket:
         secret = secrets.token_urlsafe(SECRET_BYTES)
         host = f"[{self._public_host}]" if ":" in self._public_host else self._public_host
-        ticket = Ticket(secret, f"rendezvous://{host}:{self.port}/{secret}", self)
+        ticket = Ticket(secret, f"rendezvous://{host}:{self.port}/{secret}", hold_s, self)
         self.tickets.add(ticket)
         return ticket
 
@@ -175,7 +195,7 @@ class Rendezvous:
         ticket = self._redeem(secret) if secret else None
         if not ticket:
             return None
-        connection = Connection(stream, greeting)
+        connection = Connection(stream, greeting, ticket.hold_s)
         await connection.greet()
         return connection if ticket.hand_over(connection) else None
 

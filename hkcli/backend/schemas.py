@@ -84,7 +84,7 @@ def account(user: User) -> JSON:
         "sms_number": None,
         "suspended_at": None,
         "two_factor_authentication": user.second_factor is not None,
-        "verified": True,
+        "verified": user.verified,
     }
 
 
@@ -209,7 +209,7 @@ def build(record: Build, owner: App, urls: Urls) -> JSON:
             "checksum": record.checksum,
             "url": record.source_url or urls.git(owner),
             "version": record.version,
-            "version_description": None,
+            "version_description": record.version_description,
         },
         "stack": owner.stack,
         "status": record.status,
@@ -254,7 +254,9 @@ def plan(each: Plan, of: Service) -> JSON:
     }
 
 
-def addon(record: Addon, config_vars: list[str], message: str | None = None, web_url: str | None = None) -> JSON:
+def addon(
+    record: Addon, config_vars: list[str], *, provider_id: str, web_url: str | None = None, message: str | None = None
+) -> JSON:
     """Service and plan are always expanded; who asked for references finds `id` and `name` in them all the same."""
     of, chosen = providers.plan(record.plan)
     document = {
@@ -268,14 +270,14 @@ def addon(record: Addon, config_vars: list[str], message: str | None = None, web
         "id": record.id,
         "name": record.name,
         "plan": plan(chosen, of),
-        "provider_id": record.id,
-        "state": record.state,
+        "provider_id": provider_id,
+        "state": "provisioning" if record.state == "requested" else record.state,
         "web_url": web_url,
     }
     return {**document, "provision_message": message} if message else document
 
 
-def attachment(record: Attachment, included: Mapping[str, Any] | None = None, web_url: str | None = None) -> JSON:
+def attachment(record: Attachment, web_url: str | None, included: Mapping[str, Any] | None = None) -> JSON:
     return {
         "addon": {**ref(record.addon), "app": ref(record.addon.app)},
         "app": ref(record.app),

@@ -16,7 +16,7 @@ from typing import Any, cast
 import uvicorn
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, guard, snapshots
+from hkcli.backend import accounts, builds, hosts, snapshots
 from hkcli.backend.application import application
 from hkcli.backend.assembly import Assembly, Settings, Site, assemble
 from hkcli.backend.authority import Authority
@@ -53,7 +53,7 @@ async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], obj
         for listener in listeners:
             stack.callback(listener.close)
         port = listeners[0].getsockname()[1]
-        host = "localhost" if guard.is_loopback(settings.host) else settings.host
+        host = "localhost" if hosts.is_loopback(settings.host) else settings.host
         site = Site(f"http://{host}:{port}", Authority(home.authority), Handover())
         reception = Reception(listeners, site, home, announced)
         stack.push_async_callback(reception.close)
@@ -72,6 +72,8 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
         reception.doorway.open(application(platform, frozenset({settings.host})), routing)
         try:
             serving = await reception.begin()
+            discarding = asyncio.create_task(asyncio.to_thread(snapshots.discard, settings.home))
+            life.push_async_callback(asyncio.wait, [discarding])
             site.handover.conclude()
             wanted = asyncio.create_task(site.handover.wanted.wait())
             await first_of(serving, assembly.reconciling, wanted, reception.ending.wait())

@@ -29,7 +29,8 @@ from hkcli.backend.home import Home, remove, write_private
 from hkcli.backend.schemas import timestamp
 from hkcli.backend.store import SCHEMA_VERSION, Addon, App, Store
 
-FORMAT = 1
+FORMAT = 2
+"""Of the files; to be raised whenever FOLDERS or FILES change."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FOLDERS = ("repositories", "slugs", "builds", "databases", "hosts", "logs", "outputs", "sources", "drains")
 FILES = ("epoch", "store.id", "platform.sqlite3")
@@ -148,21 +149,31 @@ def restore(home: Home, name: str) -> dict[str, Any]:
     """Of a directory in which nothing runs. Raises NotFound, InvalidParams."""
     document = stage(home, name)
     conclude(home)
+    discard(home)
     return document
 
 
 def stage(home: Home, name: str) -> dict[str, Any]:
     """Have a snapshot ready to take the place of what is here, by `conclude`. Raises NotFound, InvalidParams."""
     document = find(home, name)
-    if (document["format"], document["schema"]) != (FORMAT, SCHEMA_VERSION):
+    its, ours = (document["format"], document["schema"]), (FORMAT, SCHEMA_VERSION)
+    if its != ours:
         raise InvalidParams(
-            f"Snapshot {name} was saved by version {document['version']} (schema {document['schema']}); this one, "
-            f"{__version__}, reads schema {SCHEMA_VERSION}. Nothing was changed. "
-            f"Save it anew, or: heroku backend:snapshot:remove {name}"
+            f"Snapshot {name} was saved by version {document['version']} (format {its[0]}, schema {its[1]}); this one, "
+            f"{__version__}, reads format {ours[0]}, schema {ours[1]}. Nothing was changed. "
+            f"Remove it: heroku backend:snapshot:remove {name}"
         )
     partial = home.restoring.with_suffix(".partial")
     remove(partial)
-    source = home.snapshots / document["folder"]
+    try:
+        _copy_aside(home, home.snapshots / document["folder"], partial)
+    except (OSError, shutil.Error) as error:
+        raise InvalidParams(f"Snapshot {name} cannot be restored: {error}. Nothing was changed.") from None
+    partial.replace(home.restoring)
+    return _public(document)
+
+
+def _copy_aside(home: Home, source: Path, partial: Path) -> None:
     partial.mkdir(mode=0o700)
     for part in FOLDERS:
         copy_folder(source / part, partial / part)
@@ -170,8 +181,6 @@ def stage(home: Home, name: str) -> dict[str, Any]:
         shutil.copy2(source / file, partial / file)
     (partial / home.epoch.name).write_text(str(uuid.uuid4()))
     _keep_owner(home, partial / home.store.name)
-    partial.replace(home.restoring)
-    return _public(document)
 
 
 def _keep_owner(home: Home, path: Path) -> None:
@@ -187,17 +196,27 @@ def _keep_owner(home: Home, path: Path) -> None:
 
 
 def conclude(home: Home) -> None:
-    """Move what was staged into place. For the start, before anything is read; may be killed and done again."""
+    """Move what was staged into place. For the start, before anything is read; may be killed and done again.
+
+    What was there is moved away, for `discard`: removing it may take its time."""
     sweep(home)
     remove(home.restoring.with_suffix(".partial"))
     if not home.restoring.exists():
         return
     for part in (*FOLDERS, *FILES):
-        staged = home.restoring / part
+        staged, live, old = home.restoring / part, home.root / part, home.restoring / f"replaced-{part}"
         if staged.exists():
-            remove(home.root / part)
-            staged.rename(home.root / part)
-    remove(home.restoring)
+            if live.exists() and not old.exists():
+                live.rename(old)
+            remove(live)
+            staged.rename(live)
+    discard(home)
+    home.restoring.rename(home.replaced)
+
+
+def discard(home: Home) -> None:
+    """Remove what was replaced."""
+    remove(home.replaced)
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -30,7 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 
 from hkcli.backend.errors import Restarting
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class StoreError(Exception):
@@ -54,6 +54,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def new_drain_token() -> str:
+    return f"d.{uuid.uuid4()}"
+
+
 class Record(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, dict[str, str]: JSON, list[str]: JSON, datetime: UTCDateTime}  # noqa: RUF012
 
@@ -74,6 +78,8 @@ class User(Record):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     name: Mapped[str | None] = mapped_column(String(255), default=None)
+    verified: Mapped[bool] = mapped_column(default=True)
+    """Whether they may have what costs something; on Heroku, whether there is a credit card."""
     second_factor: Mapped["SecondFactor | None"] = relationship(cascade="all, delete-orphan")
 
 
@@ -131,6 +137,7 @@ class Build(Record):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     status: Mapped[str] = mapped_column(String(12), default="pending")
     version: Mapped[str | None] = mapped_column(String(255), default=None)
+    version_description: Mapped[str | None] = mapped_column(Text, default=None)
     buildpacks: Mapped[list[str]] = mapped_column(default=list)
     """Those that the request named."""
     source_url: Mapped[str | None] = mapped_column(Text, default=None)
@@ -174,11 +181,38 @@ class Addon(Record):
     service: Mapped[str] = mapped_column(String(64))
     plan: Mapped[str] = mapped_column(String(128))
     state: Mapped[str] = mapped_column(String(16), default="provisioned")
+    """`requested` (its provider has not agreed yet), `provisioning`, `provisioned`, `deprovisioned`."""
     config: Mapped[dict[str, str]] = mapped_column(default=dict)
     """What the provider gave, by the variable's name without the attachment's prefix (`URL`)."""
     replaced: Mapped[dict[str, str]] = mapped_column(default=dict)
     """Config vars of its app that its own took the place of; they come back when it goes."""
     app: Mapped[App] = relationship(lazy="joined")
+
+
+class PartnerService(Record):
+    """A third party's add-on, as its manifest describes it; the manifest holds the password that we are known by."""
+
+    __tablename__ = "partner_services"
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    manifest: Mapped[dict[str, Any]]
+    environment: Mapped[str] = mapped_column(String(12))
+
+
+class PartnerResource(Record):
+    """An add-on at its partner's, with the add-on's id. It outlives the add-on until the partner knows of that."""
+
+    __tablename__ = "partner_resources"
+    service: Mapped[str] = mapped_column(String(64), index=True)
+    options: Mapped[dict[str, Any]]
+    provider_id: Mapped[str | None] = mapped_column(Text, default=None)
+    """What the partner calls it; None before it has answered."""
+    message: Mapped[str | None] = mapped_column(Text, default=None)
+    log_drain_id: Mapped[str | None] = mapped_column(String(36), default=None)
+    log_drain_token: Mapped[str | None] = mapped_column(String(40), default=None)
+    access_hash: Mapped[str | None] = mapped_column(String(64), unique=True, default=None)
+    """Of the token that the partner calls us with, good until `access_expires_at`."""
+    refresh_hash: Mapped[str | None] = mapped_column(String(64), unique=True, default=None)
+    access_expires_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class Attachment(Record):
@@ -231,7 +265,7 @@ class LogDrain(Record):
     __table_args__ = (UniqueConstraint("app_id", "url"),)
     app_id: Mapped[str] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"), index=True)
     url: Mapped[str] = mapped_column(String(2000))
-    token: Mapped[str] = mapped_column(String(40), unique=True, default=lambda: f"d.{uuid.uuid4()}")
+    token: Mapped[str] = mapped_column(String(40), unique=True, default=new_drain_token)
 
 
 class Key(Record):
@@ -321,10 +355,14 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session that is committed at the end of the block, or rolled back when it raises. Raises Restarting."""
-        if self._is_closed:
-            raise Restarting
+        self.check_open()
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def check_open(self) -> None:
+        """Raises Restarting."""
+        if self._is_closed:
+            raise Restarting
 
     def _committed(self, _connection: object) -> None:
         self.commits += 1

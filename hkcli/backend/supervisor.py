@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
@@ -25,12 +26,13 @@ from hkcli.backend.plan import (
     Start,
     Stop,
     crashes_after,
+    cycle_at,
     key_of,
     next_start,
     plan,
     restart_delay,
 )
-from hkcli.backend.rendezvous import Rendezvous
+from hkcli.backend.rendezvous import HOLD_S, Rendezvous
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +50,13 @@ class Slot:
     phase: Phase = Phase.RUNNING
     crashes: int = 0
     start_at: datetime | None = None
+    cycle_at: datetime | None = None
     restart: bool = False
     restart_after_stop: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def seen(self) -> Actual:
-        return Actual(self.dyno.spec, self.phase, self.start_at, self.restart)
+        return Actual(self.dyno.spec, self.phase, self.start_at, self.restart, self.cycle_at)
 
 
 class Supervisor:
@@ -132,6 +135,7 @@ class Supervisor:
         user: str | None,
         time_to_live_s: float = TIME_TO_LIVE_S,
         copy: Callable[[bytes], object] | None = None,
+        hold_s: float = HOLD_S,
     ) -> Dyno:
         """Start a one-off; with `attach` it waits for the client that `attach_url` is given to.
 
@@ -139,7 +143,7 @@ class Supervisor:
         asked for it, None for the platform; `copy` is given what a detached one prints, besides the log."""
         if self._closing:
             raise RuntimeError("the supervisor is shutting down")
-        ticket = self._rendezvous.open() if attach else None
+        ticket = self._rendezvous.open(hold_s=hold_s) if attach else None
         dyno = self._new_dyno(spec)
         dyno.attach_url = ticket.url if ticket else None
         told = DynoLog(self._logplex, spec, copy)
@@ -197,8 +201,8 @@ class Supervisor:
             match action:
                 case Start(spec, fresh):
                     self._start(spec, fresh)
-                case Stop(key, restart):
-                    self._stop(self._slots[key], restart)
+                case Stop(key, restart, cycling):
+                    self._stop(self._slots[key], restart, dyno_log.CYCLING if cycling else dyno_log.RESTARTING)
                 case Drop(key):
                     self._drop(self._slots[key])
 
@@ -211,12 +215,13 @@ class Supervisor:
         if before:
             change_state(before.dyno, DynoState.STARTING, self._log(before), self._now())
         slot = Slot(self._new_dyno(spec), crashes=before.crashes if before and not fresh else 0)
+        slot.cycle_at = cycle_at(self._now(), random.random())
         self._slots[key_of(spec)] = slot
         self._own(slot.dyno.id, self._live(slot))
 
-    def _stop(self, slot: Slot, restart: bool) -> None:
+    def _stop(self, slot: Slot, restart: bool, why: str = dyno_log.RESTARTING) -> None:
         if restart:
-            self._log(slot).event(dyno_log.RESTARTING)
+            self._log(slot).event(why)
         change_state(slot.dyno, DynoState.STARTING if restart else DynoState.DOWN, self._log(slot), self._now())
         slot.phase, slot.restart, slot.restart_after_stop = Phase.STOPPING, False, restart
         slot.stop.set()

@@ -44,14 +44,12 @@ def attach(
 
 def start(run: Run, command: str, wishes: Mapping[str, object]) -> "tuple[Dyno, SSLSocket, bytes]":
     """The dyno, the socket that is joined to it, and the first of its output."""
-    from hkcli.api.authorities import trust
-    from hkcli.api.rendezvous import connect
+    from hkcli.api.rendezvous import join
 
     with run.out.progress(f"Running {command} on {run.app}") as step:
         authority = run.api.certificate_authority() if run.host.is_loopback else None
-        context = trust(run.env, authority)
         dyno = run.api.create_dyno(run.app, wishes)
-        secure, beginning = connect(attach_url_of(dyno), context)
+        secure, beginning = join(attach_url_of(dyno), run.env, authority)
         step.ends(f"up, {dyno['name']}")
     return dyno, secure, beginning
 
@@ -71,6 +69,7 @@ def converse(run: Run, dyno: Dyno, secure: "SSLSocket", beginning: bytes, has_tt
             relay.run()
             write(marker.end())
     except LetGo:
+        run.out.talk()
         run.out.talk(f"Let go of {dyno['name']}, which is told to end. See: heroku ps --app {run.app}")
         return LETTING_GO
     return status_of(marker, dyno, run.app, was_interrupted=relay.was_interrupted)

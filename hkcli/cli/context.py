@@ -155,7 +155,10 @@ class Run:
     def no_token(self) -> HerokuError:
         host = self.host
         if host.is_loopback:
-            following: tuple[str, ...] = ("Start your backend, which logs you in: heroku backend:start",)
+            following: tuple[str, ...] = (
+                "Start your backend, which logs you in: heroku backend:start",
+                "Or log in as one of its users: heroku login",
+            )
         else:
             following = ("Log in: heroku login",)
         if self.env.get("HEROKU_API_KEY"):
@@ -179,17 +182,29 @@ def machines_of(host: Host) -> tuple[str, ...]:
 Function = Callable[..., None]
 
 
-def command(name: str, *, epilog: str | None = None, **settings: Any) -> Callable[[Function], click.Command]:
+class ExampledCommand(click.Command):
+    """Its help ends with the examples of `hkcli/cli/examples.py`, on lines that can be copied."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from hkcli.cli.examples import EXAMPLES
+
+        if lines := EXAMPLES.get(self.name or ""):
+            with formatter.section("Examples"):
+                for line in lines:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+def command(name: str, **settings: Any) -> Callable[[Function], click.Command]:
     """A command whose function is called with the `Run` first. `settings` are click's context settings."""
 
     def decorate(function: Function) -> click.Command:
-        make = click.command(name=name, context_settings={**SETTINGS, **settings}, epilog=epilog)
+        make = click.command(name=name, cls=ExampledCommand, context_settings={**SETTINGS, **settings})
         return make(click.pass_obj(function))
 
     return decorate
 
 
-def app_command(name: str, *, epilog: str | None = None, **settings: Any) -> Callable[[Function], click.Command]:
+def app_command(name: str, **settings: Any) -> Callable[[Function], click.Command]:
     """A command about one app: --app and --remote are added."""
 
     def decorate(function: Function) -> click.Command:
@@ -205,7 +220,7 @@ def app_command(name: str, *, epilog: str | None = None, **settings: Any) -> Cal
             is_eager=True,
             help="app, or a git remote of it",
         )
-        return command(name, epilog=epilog, **settings)(app(remote(function)))
+        return command(name, **settings)(app(remote(function)))
 
     return decorate
 

@@ -89,7 +89,11 @@ def execute(
         return USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
-    except (KeyboardInterrupt, EOFError):
+    except KeyboardInterrupt:
+        if stderr.isatty():
+            stderr.write("\n")
+        return INTERRUPTED
+    except EOFError:
         return INTERRUPTED
     except BrokenPipeError:
         silence(stdout)
@@ -178,12 +182,12 @@ def report(run: Run, error: HerokuError) -> None:
         return
     out.err(out.marked("Error", error.message, "red"))
     for line in following:
-        out.err(f"     {line}")
+        out.hint(line)
     if isinstance(error, ApiError):
         request = f" (request {error.request_id})" if error.request_id else ""
-        out.err(f"     Error ID: {error.id}{request}")
+        out.hint(f"Error ID: {error.id}{request}")
         if error.url:
-            out.err(f"     See {error.url}")
+            out.hint(f"See {error.url}")
 
 
 def report_json(run: Run, error: HerokuError, following: Sequence[str]) -> None:
@@ -208,13 +212,13 @@ def report_usage(run: Run, error: click.UsageError) -> None:
         return
     run.out.err(run.out.marked("Error", error.format_message(), "red"))
     if error.ctx:
-        run.out.err(f"     {error.ctx.get_usage()}")
-        run.out.err(f"     See: {error.ctx.command_path} --help")
+        run.out.hint(error.ctx.get_usage())
+        run.out.hint(f"See: {error.ctx.command_path} --help")
 
 
 def advice(run: Run, error: HerokuError) -> tuple[str, ...]:
     """What only the whole run can tell about a failure."""
-    if isinstance(error, Unauthorized):
+    if isinstance(error, Unauthorized) and not error.next:
         return (unauthorized_advice(run),)
     if isinstance(error, NotFound) and error.resource == "app" and run.needs_app:
         return app_advice(run)

@@ -10,6 +10,7 @@ HEROKU_COLOR=0, FORCE_COLOR and TERM=dumb ask, else on terminals only.
 
 import json
 import shutil
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -27,6 +28,8 @@ STYLES = {
     "magenta": "35",
     "cyan": "36",
 }
+MARK_COLUMNS = 5
+"""Of the arrow before an error or a warning, and of what is set under it."""
 Frame = Callable[[int, int], Iterable[Sequence[tuple[str, str]]]]
 UNSEEN = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if code not in (0x09, 0x0A)}
 """Control characters: text from elsewhere must not drive the terminal."""
@@ -151,8 +154,20 @@ class Output:
 
     def marked(self, kind: str, text: str, style: str) -> str:
         mark = self.styled(f" {self.arrow}  ", style, self.stderr)
-        first, *others = text.splitlines() or [""]
-        return "\n".join([f"{mark} {kind}: {first}", *(f"{mark} {other}" for other in others)])
+        lines = [line for each in (f"{kind}: {text}").split("\n") for line in self.folded(each, MARK_COLUMNS)]
+        return "\n".join(f"{mark} {line}" for line in lines)
+
+    def hint(self, text: str) -> None:
+        """What belongs to a marked line above it."""
+        for line in self.folded(text, MARK_COLUMNS):
+            self.err(f"{'':{MARK_COLUMNS}}{line}")
+
+    def folded(self, text: str, used: int) -> list[str]:
+        """A line as it is; on a terminal as lines that break between words and fit beside `used` columns."""
+        if not self.stderr.isatty() or len(text) + used <= self.width:
+            return [text]
+        room = max(self.width - used, 20)
+        return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [text]
 
     @property
     def arrow(self) -> str:

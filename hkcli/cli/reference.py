@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hkcli.cli.dispatch import load
 from hkcli.cli.main import names
+from hkcli.cli.manual import manual
 
 SUMMARIES = '''"""The first sentence of each command's help. Made by `make docs`: help need not import every command."""
 
@@ -24,7 +25,11 @@ def summary_of(name: str) -> str:
 
 def files() -> dict[str, str]:
     """Path in the checkout to contents."""
-    return {"hkcli/cli/summaries.py": summaries()}
+    return {
+        "hkcli/cli/summaries.py": summaries(),
+        "man/heroku.1": manual(),
+        "man/hkcli.1": ".so man1/heroku.1\n",
+    }
 
 
 def write(root: Path) -> None:

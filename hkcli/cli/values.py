@@ -77,13 +77,12 @@ def rake_tasks(run: Run) -> list[str]:
     """The tasks as the app's own rake lists them, if that costs nothing; else those that most apps have."""
     if not run.host.is_loopback:
         return list(KNOWN_TASKS)
-    from hkcli.api.authorities import trust
     from hkcli.api.relay import Relay
-    from hkcli.api.rendezvous import connect
+    from hkcli.api.rendezvous import join
 
-    context = trust(run.env, run.api.certificate_authority())
+    authority = run.api.certificate_authority()
     dyno = run.api.create_dyno(run.app, {"command": "rake -T", "attach": True, "force_no_tty": True})
-    secure, beginning = connect(dyno["attach_url"] or "", context)
+    secure, beginning = join(dyno["attach_url"] or "", run.env, authority)
     printed = [beginning]
     with secure:
         Relay(secure, None, printed.append, is_raw=False).run()

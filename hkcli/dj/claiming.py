@@ -17,7 +17,10 @@ from hkcli.dj.era import Era
 MAX_RUN_TIME = timedelta(hours=4)
 READ_AHEAD = 200
 NOT_FLUSHED = "set_config('synchronous_commit', 'off', true)"
-"""On PostgreSQL, what a statement of its own transaction returns so that its commit does not wait for the disk."""
+"""On PostgreSQL, among what a statement of its own transaction returns: its commit does not wait for the disk."""
+
+DELETE = "DELETE FROM delayed_jobs WHERE id = :done"
+DELETE_SQL = sa.text(DELETE)
 
 
 @dataclass(frozen=True)
@@ -50,28 +53,56 @@ class Claim:
         if limits.queues and has_queues:
             where.append("queue IN :queues")
             self.binds.append(sa.bindparam("queues", limits.queues, expanding=True))
-        # SKIP LOCKED lets workers pass each other on PostgreSQL. SQLite has one writer at a time, and on it rows that
-        # are equal in order come in the order of their ids, which an index gives away for nothing.
+        # SQLite has one writer at a time, and on it rows that are equal in order come in the order of their ids, which
+        # an index gives away for nothing.
+        self._after: dict[bool, sa.TextClause] = {}
         postgresql = dialect == "postgresql"
         self.available = " AND ".join(where)
         self.order = era.order + ("" if postgresql else ", id")
         self.returned = f"id, priority, attempts, handler, {'queue' if has_queues else 'NULL AS queue'}"
+        self._statement = self.lock_where(f"id = ({self.next_id(self.available)})")
         if postgresql:
             # A lock that a crash of the database forgets is only a job still waiting: its commit need not reach disk.
-            self.returned += f", {NOT_FLUSHED}"
-        self.next_id = f"SELECT id FROM delayed_jobs WHERE {self.available} ORDER BY {self.order} LIMIT 1"
-        self._statement = self.lock_where(f"id = ({self.next_id}{' FOR UPDATE SKIP LOCKED' if postgresql else ''})")
+            self._statement = self._locking(self.available, NOT_FLUSHED)
+            # Within one statement the row that goes is still seen, and is locked by this very worker.
+            another = f"{self.available} AND id <> :done"
+            self._after = {True: self._locking(another, "", DELETE), False: self._locking(another, NOT_FLUSHED, DELETE)}
+
+    def next_id(self, condition: str) -> str:
+        return f"SELECT id FROM delayed_jobs WHERE {condition} ORDER BY {self.order} LIMIT 1"
 
     def lock_where(self, condition: str) -> sa.TextClause:
-        return sa.text(
+        return self._bound(
             f"UPDATE delayed_jobs SET locked_at = :now, locked_by = :worker WHERE {condition} RETURNING {self.returned}"
-        ).bindparams(*self.binds)
+        )
+
+    def _locking(self, condition: str, returned: str, before: str = "") -> sa.TextClause:
+        """For PostgreSQL, where workers pass each other by SKIP LOCKED."""
+        return self._bound(
+            (f"WITH done AS ({before}) " if before else "")
+            + "UPDATE delayed_jobs SET locked_at = :now, locked_by = :worker"
+            + f" WHERE id = ({self.next_id(condition)} FOR UPDATE SKIP LOCKED) RETURNING {self.returned}"
+            + (f", {returned}" if returned else "")
+        )
+
+    def _bound(self, sql: str) -> sa.TextClause:
+        return sa.text(sql).bindparams(*self.binds)
 
     def values(self, worker: str, now: datetime) -> dict[str, Any]:
         return {"now": now, "stale": now - self.limits.max_run_time, "worker": worker}
 
     def lock_next(self, connection: sa.Connection, worker: str, now: datetime) -> sa.Row[Any] | None:
         return connection.execute(self._statement, self.values(worker, now)).one_or_none()
+
+    def lock_next_after(
+        self, done: int, connection: sa.Connection, worker: str, now: datetime, is_flushed: bool
+    ) -> sa.Row[Any] | None:
+        """The same, and the row of a job that is done goes. `is_flushed`: the commit waits for PostgreSQL's disk."""
+        if self._after:
+            values = self.values(worker, now) | {"done": done}
+            return connection.execute(self._after[is_flushed], values).one_or_none()
+        connection.execute(DELETE_SQL, {"done": done})
+        return self.lock_next(connection, worker, now)
 
     def forget(self) -> None:
         """The caller changed rows."""

@@ -28,6 +28,7 @@ class Wording:
     released: str
     reserve_error: str
     reserve_again: str
+    save_error: str
     freed: str
 
 
@@ -74,6 +75,7 @@ ERA_2009 = Era(
         released="* [JOB] {job} was interrupted and is back in the queue",
         reserve_error="Error while reserving job: {error}",
         reserve_again="Reserving jobs again",
+        save_error="Error while saving job: {error}",
         freed="Released {count} jobs of {dead}, which is gone",
     ),
 )
@@ -99,6 +101,7 @@ ERA_4 = Era(
         released=_PREFIX + "Job {job} RELEASED: it was interrupted and is back in the queue",
         reserve_error=_PREFIX + "Error while reserving job: {error}",
         reserve_again=_PREFIX + "Reserving jobs again",
+        save_error=_PREFIX + "Error while saving job: {error}",
         freed=_PREFIX + "Released {count} jobs of {dead}, which is gone",
     ),
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from hkcli.dj import ruby_yaml
 from hkcli.dj.app_jobs import JobClasses, build, is_struct, ruby_name
-from hkcli.dj.ruby import RubyClass, RubyObject, Symbol
+from hkcli.dj.ruby import RubyClass, RubyObject, Symbol, class_name
 
 PERFORMABLE_METHOD = "Delayed::PerformableMethod"
 JOB_WRAPPERS = (
@@ -99,7 +99,8 @@ def load_job(handler: str, classes: JobClasses) -> Payload:
             return _active_job(name, value, classes)
         return _own_job(name, value, classes)
     except _UndefinedClass as error:
-        raise _failed_to_load(f"undefined class/module {error}{classes.why_missing()}", handler) from None
+        missing = _missing_part(str(error), classes)
+        raise _failed_to_load(f"undefined class/module {missing}{classes.why_missing()}", handler) from None
 
 
 def job_name(handler: str) -> str:
@@ -119,7 +120,7 @@ def tagged_name(handler: str) -> str:
 def job_name_of(value: Any) -> str:
     """The name of a handler's value."""
     if not isinstance(value, RubyObject):
-        return "(no job)"
+        return class_name(value)
     if value.name == PERFORMABLE_METHOD:
         return _performable_name(value)
     if value.name in JOB_WRAPPERS:
@@ -153,6 +154,13 @@ def _performable_name(value: RubyObject) -> str:
 
 class _UndefinedClass(Exception):
     pass
+
+
+def _missing_part(name: str, classes: JobClasses) -> str:
+    """What Ruby names of `A::B`: all of it, or `A::` when not even that is known."""
+    parts = name.split("::")
+    outer = ("::".join(parts[:count]) for count in range(1, len(parts)))
+    return next((f"{each}::" for each in outer if classes.find(each) is None), name)
 
 
 def _failed_to_load(reason: str, handler: str) -> DeserializationError:

@@ -9,21 +9,23 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from hkcli.dj.claiming import NOT_FLUSHED, Claim, Limits, claim_for, times
+from hkcli.dj.claiming import DELETE_SQL, Claim, Limits, claim_for, times
 from hkcli.dj.database import READ_ONLY
 from hkcli.dj.era import Era, era_of
 
 LAST_ERROR_MAX_CHARS = 65_000
 WRITTEN_COLUMNS = ("priority", "attempts", "handler", "run_at", "queue", "created_at", "updated_at")
+DIED = "The worker died while it ran the job"
+HELD_SQL = sa.text("SELECT id, attempts, last_error FROM delayed_jobs WHERE locked_by = :worker AND failed_at IS NULL")
+FREE_SQL = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL, last_error = :error"
+HELD_BY_SQL = " WHERE id = :id AND locked_by = :worker AND failed_at IS NULL"
 ANY_JOB = Limits()
 FLUSH_EVERY_S = 0.02
-DELETE_SQL = sa.text("DELETE FROM delayed_jobs WHERE id = :id")
-DELETE_UNFLUSHED_SQL = sa.text(f"DELETE FROM delayed_jobs WHERE id = :id RETURNING {NOT_FLUSHED}")
 
 
 class TableMissing(Exception):
@@ -87,12 +89,12 @@ class Queue:
         self._columns = [name for name in WRITTEN_COLUMNS if name in columns]
         self._claims: dict[Limits, Claim] = {}
         self._worker_connection: sa.Connection | None = None
-        self._is_postgresql = engine.dialect.name == "postgresql"
         # Each statement that stands alone is its own transaction there, in one trip to the server in place of three.
-        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT") if self._is_postgresql else engine
+        postgresql = engine.dialect.name == "postgresql"
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT") if postgresql else engine
         self._flushed_at = float("-inf")
-        self._insert = sa.text(self._insert_sql()).bindparams(*times("run_at", "now"))
-        self._insert_one = sa.text(self._insert_sql() + " RETURNING id").bindparams(*times("run_at", "now"))
+        self._insert = self._insert_statement("")
+        self._insert_one = self._insert_statement(" RETURNING id")
 
     def enqueue(self, job: NewJob, now: datetime) -> int:
         """Write one row; returns its id."""
@@ -107,31 +109,34 @@ class Queue:
                 connection.execute(self._insert, rows)
         return len(rows)
 
-    def reserve(self, worker: str, now: datetime, limits: Limits = ANY_JOB) -> Job | None:
-        """Lock the next job for this worker; None when there is none for it."""
+    def reserve(self, worker: str, now: datetime, limits: Limits = ANY_JOB, done: Job | None = None) -> Job | None:
+        """Lock the next job for this worker; None when there is none for it. The row of `done` goes with that.
+
+        On PostgreSQL a flood of jobs that take no time shares its waits for the disk: should the database crash (not a
+        worker), those of the last moment would be done again. A job that takes longer than that waits for itself.
+        """
         claim = self._claims.get(limits)
         if claim is None:
             claim = claim_for(
                 self.era, limits, self.engine.dialect.name, self.shape.column_lengths, self.shape.has_order_index
             )
             self._claims[limits] = claim
+        is_flushed = time.monotonic() - self._flushed_at > FLUSH_EVERY_S
         with self._transaction() as connection:
-            row = claim.lock_next(connection, worker, now)
+            if done is None:
+                row = claim.lock_next(connection, worker, now)
+            else:
+                row = claim.lock_next_after(done.id, connection, worker, now, is_flushed)
+        if done and is_flushed:
+            self._flushed_at = time.monotonic()
         if row is None:
             return None
         return Job(row.id, row.priority or 0, row.attempts or 0, _as_text(row.handler), row.queue)
 
     def succeed(self, job: Job) -> None:
-        """The job is done: its row goes.
-
-        A flood of jobs that take no time shares its waits for PostgreSQL's disk: should the database crash (not a
-        worker), those of the last moment would be done again. A job that takes longer than that waits for itself.
-        """
-        is_flushed = not self._is_postgresql or time.monotonic() - self._flushed_at > FLUSH_EVERY_S
+        """The job is done: its row goes."""
         with self._transaction() as connection:
-            connection.execute(DELETE_SQL if is_flushed else DELETE_UNFLUSHED_SQL, {"id": job.id})
-        if is_flushed:
-            self._flushed_at = time.monotonic()
+            connection.execute(DELETE_SQL, {"done": job.id})
 
     def retry(self, job: Job, run_at: datetime, error: str, now: datetime) -> None:
         """One more failed run: unlocked, due again at run_at."""
@@ -165,6 +170,25 @@ class Queue:
         return self._write(
             "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL WHERE locked_by = :worker", worker=worker
         )
+
+    def free(self, worker: str, now: datetime) -> int:
+        """Unlock the jobs of a worker that died in the middle of them; returns how many.
+
+        A job of which two workers in a row have died counts as failed, lest it be first in line for ever.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(HELD_SQL, {"worker": worker}).all()
+        for row in rows:
+            before, again = row.last_error or "", (row.last_error or "").startswith(DIED)
+            attempts = row.attempts or 0
+            self._write(
+                FREE_SQL + (", attempts = :attempts, run_at = :run_at" if again else "") + HELD_BY_SQL,
+                id=row.id,
+                worker=worker,
+                error=self._error_text("\n".join([f"{DIED}: {worker}", *before.splitlines()[again:]])),
+                **({"attempts": attempts + 1, "run_at": now + self._delay(attempts)} if again else {}),
+            )
+        return len(rows)
 
     def clear(self) -> int:
         """Delete every row, running and failed ones too."""
@@ -220,9 +244,11 @@ class Queue:
         with self._transaction() as connection:
             return connection.execute(sa.text(sql).bindparams(*binds), values).rowcount
 
-    def _insert_sql(self) -> str:
-        values = ", ".join(f":{'now' if name.endswith('_at') and name != 'run_at' else name}" for name in self._columns)
-        return f"INSERT INTO delayed_jobs ({', '.join(self._columns)}) VALUES ({values})"
+    def _insert_statement(self, returning: str) -> sa.TextClause:
+        names = ["now" if name in ("created_at", "updated_at") else name for name in self._columns]
+        values = ", ".join(f":{name}" for name in names)
+        sql = f"INSERT INTO delayed_jobs ({', '.join(self._columns)}) VALUES ({values}){returning}"
+        return sa.text(sql).bindparams(*times(*({"run_at", "now"} & {*names})))
 
     def _row(self, job: NewJob, now: datetime) -> dict[str, object]:
         if job.queue is not None and not self.has_queues:
@@ -232,6 +258,9 @@ class Queue:
             )
         row = {"priority": job.priority, "attempts": 0, "handler": job.handler, "run_at": job.run_at or now, "now": now}
         return row | ({"queue": job.queue} if self.has_queues else {})
+
+    def _delay(self, prior_attempts: int) -> timedelta:
+        return timedelta(seconds=self.era.retry_delay_s(prior_attempts))
 
     def _error_text(self, error: str) -> str:
         """As much of it as the column holds, without what PostgreSQL cannot store."""

@@ -112,33 +112,41 @@ def main(words: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 1
-    if said := _said(line):
+    if (said := _said(line)) is not None:
         print(said, end="")
         return 0
     unknown = next((name for name, _ in line.tasks or [("default", [])] if name not in TASKS), None)
     if unknown is not None:
         message = f"Don't know how to build task '{unknown}' (See the list of available tasks with `rake --tasks`)"
+        message += _did_you_mean(unknown)
         print(f"rake aborted!\n{message}\n\n(See full trace by running task with --trace)", file=sys.stderr)
         return 1
     return _run_all(line)
 
 
-def _said(line: CommandLine) -> str:
-    """What an option prints in place of running tasks; empty when there is none."""
+def _did_you_mean(unknown: str) -> str:
+    import difflib
+
+    nearest = difflib.get_close_matches(unknown, TASKS, n=1, cutoff=0.8)
+    return f"\nDid you mean?  {nearest[0]}" if nearest else ""
+
+
+def _said(line: CommandLine) -> str | None:
+    """What an option prints in place of running tasks; None when there is none."""
     pattern = line.tasks[0][0] if line.tasks else ""
     if "help" in line.flags:
         return HELP
     if "version" in line.flags:
         return f"{VERSION_LINE}\n"
     if "tasks" in line.flags:
-        return "".join(f"{text}\n" for text in listed(pattern, "all" in line.flags)) or "\n"
+        return "".join(f"{text}\n" for text in listed(pattern, "all" in line.flags))
     if "describe" in line.flags:
         return "".join(
             f"rake {_with_parameters(name, task)}\n    {task.description}.\n\n"
             for name, task in TASKS.items()
             if task.description and pattern in name
         )
-    return "".join(f"rake {name}\n" for name in TASKS) if "prereqs" in line.flags else ""
+    return "".join(f"rake {name}\n" for name in TASKS) if "prereqs" in line.flags else None
 
 
 def _run_all(line: CommandLine) -> int:

@@ -36,6 +36,20 @@ class RubyObject:
     __hash__ = object.__hash__
 
 
+RUBY_NAMES = {
+    **{"NoneType": "NilClass", "str": "String", "bytes": "String", "int": "Integer", "float": "Float"},
+    **{"list": "Array", "tuple": "Array", "dict": "Hash", "set": "Set", "Decimal": "BigDecimal"},
+    **{"date": "Date", "datetime": "Time", "RubyClass": "Class"},
+}
+
+
+def class_name(value: object) -> str:
+    """What Ruby calls the class of a plain value."""
+    if isinstance(value, bool):
+        return "TrueClass" if value else "FalseClass"
+    return RUBY_NAMES.get(type(value).__name__, type(value).__name__)
+
+
 def inspect(value: object) -> str:
     """As `value.inspect` prints it on Ruby 3.3 and older: `{:force=>true}`, `[:a, "b"]`, `nil`."""
     if value is None:

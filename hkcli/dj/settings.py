@@ -1,6 +1,7 @@
 """What the environment asks of a worker."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from datetime import timedelta
 from hkcli.dj.claiming import MAX_RUN_TIME, Limits
 
 NO = {"", "0", "false", "no", "off"}
+WORKER_NAME = re.compile(r"(?:.* )?host:(?P<host>\S+) pid:(?P<pid>\d+)\Z")
+"""How the gem and we name a worker, its `name_prefix` before it; an app may name its own otherwise."""
 
 
 class BadSetting(Exception):

@@ -4,7 +4,6 @@ Which of the two it follows is in the queue's Era; where it follows neither is l
 """
 
 import os
-import re
 import socket
 import sys
 import time
@@ -21,12 +20,11 @@ from hkcli.dj.app_jobs import JobClasses
 from hkcli.dj.handlers import DeserializationError, Payload, load_job, tagged_name
 from hkcli.dj.interruption import Interrupted, Interruption, WorkerTimeout
 from hkcli.dj.queue import Job, Queue
-from hkcli.dj.settings import Settings
+from hkcli.dj.settings import WORKER_NAME, Settings
 
 BATCH = 100
 MAX_DATABASE_ERRORS = 10
 DEAD_LOCKS_EVERY_S = 30
-WORKER_NAME = re.compile(r"(?:.* )?host:(?P<host>\S+) pid:(?P<pid>\d+)\Z")
 
 
 class FatalBackendError(Exception):
@@ -41,6 +39,15 @@ class Done:
 
     count: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True)
+class Success:
+    """A job that was performed, and is still in the table."""
+
+    job: Job
+    label: str
+    seconds: float
 
 
 def write_line(text: str) -> None:
@@ -91,22 +98,35 @@ class Worker:
     def work_off(self, limit: int = BATCH) -> Done:
         """Run up to that many jobs; fewer when nothing is left to do or the worker is to stop."""
         count = failed = 0
+        success: Success | None = None
         while count < limit and not self._interruption.stopping:
-            job = self._reserve()
+            job, success = self._reserve(success), None
             if job is None:
                 break
             count += 1
-            failed += not self.run(job)
+            success = self._attempt(job)
+            failed += success is None
+        if success:
+            self._finish(success)
         return Done(count, failed)
 
     def run(self, job: Job) -> bool:
         """Perform one locked job and write its outcome to its row; whether it succeeded."""
+        success = self._attempt(job)
+        if success:
+            self._finish(success)
+        return success is not None
+
+    def _attempt(self, job: Job) -> Success | None:
+        """Perform one locked job. Its success is still to be written to its row, its failure has been."""
         try:
             payload = load_job(job.handler, self.classes)
         except DeserializationError as error:
-            return self._unreadable(job, error)
+            self._unreadable(job, error)
+            return None
         except (Exception, SystemExit) as error:  # the app's own code, run to make the job, can raise anything
-            return self._failed(job, Payload(tagged_name(job.handler), None, lambda: None), error)
+            self._failed(job, Payload(tagged_name(job.handler), None, lambda: None), error)
+            return None
         label = self.era.job_label(payload.name, job.id, job.queue)
         self.say("running", job=label)
         started = time.perf_counter()
@@ -116,14 +136,20 @@ class Worker:
         except Interrupted:
             self._insist(lambda: self.queue.release(job))
             self.say("released", job=label)
-            return False
+            return None
         except BaseException as error:  # as the gem: SystemExit and whatever else a job raises are its failure
             self._leave_if_forked(1)
-            return self._failed(job, payload, error)
+            self._failed(job, payload, error)
+            return None
         self._leave_if_forked(0)
-        self._insist(lambda: self.queue.succeed(job))
-        self.say("completed", job=label, seconds=time.perf_counter() - started)
-        return True
+        return Success(job, label, time.perf_counter() - started)
+
+    def _finish(self, success: Success) -> None:
+        self._insist(lambda: self.queue.succeed(success.job))
+        self._say_completed(success)
+
+    def _say_completed(self, success: Success) -> None:
+        self.say("completed", job=success.label, seconds=success.seconds)
 
     def say(self, line: str, **values: object) -> None:
         """Write one of the era's lines."""
@@ -164,7 +190,7 @@ class Worker:
         finally:
             payload.hook("after", job)
 
-    def _failed(self, job: Job, payload: Payload, error: BaseException) -> bool:
+    def _failed(self, job: Job, payload: Payload, error: BaseException) -> None:
         """Due again later, or, after the last attempt, gone (or kept as failed)."""
         now = self._clock()
         label = self.era.job_label(payload.name, job.id, job.queue)
@@ -176,7 +202,7 @@ class Worker:
         ):
             run_at = self._reschedule_at(job, payload, now)
             self._insist(lambda: self.queue.retry(job, run_at, error_text(error), now))
-            return False
+            return
         attempts = job.attempts + 1 if self.era.keeps_error_on_final else job.attempts
         self.say("permanent", job=label, attempts=attempts)
         self._call_failure_hook(job, payload)
@@ -186,14 +212,12 @@ class Worker:
         else:
             text = error_text(error) if self.era.keeps_error_on_final else None
             self._insist(lambda: self.queue.fail(job, attempts, text, now))
-        return False
 
-    def _unreadable(self, job: Job, error: DeserializationError) -> bool:
+    def _unreadable(self, job: Job, error: DeserializationError) -> None:
         """Trying again would not help: the row is kept as failed, with the reason, for somebody to look at."""
         label = self.era.job_label(tagged_name(job.handler), job.id, job.queue)
         self._say_failed("unreadable", job, label, error)
         self._insist(lambda: self.queue.fail(job, job.attempts, str(error), self._clock()))
-        return False
 
     def _say_failed(self, line: str, job: Job, label: str, error: BaseException) -> None:
         self.say(
@@ -245,13 +269,21 @@ class Worker:
         if os.getpid() != self._pid:
             os._exit(status)
 
-    def _reserve(self) -> Job | None:
-        """Raises FatalBackendError at the tenth database error in a row."""
+    def _reserve(self, before: Success | None = None) -> Job | None:
+        """The next job; the one before it is done with in the same breath, which saves a transaction for each.
+
+        Raises FatalBackendError at the tenth database error in a row.
+        """
         try:
-            job = self.queue.reserve(self.name, self._clock(), self.settings.limits)
+            job = self.queue.reserve(self.name, self._clock(), self.settings.limits, before.job if before else None)
         except sa.exc.SQLAlchemyError as error:
+            if before:
+                self._finish(before)
+                return self._reserve()
             self._note_database_error(error)
             return None
+        if before:
+            self._say_completed(before)
         if self._database_errors:
             self._database_errors, self._last_error = 0, ""
             self.say("reserve_again")
@@ -268,14 +300,18 @@ class Worker:
 
     def _insist(self, write: Callable[[], object]) -> None:
         """An outcome must reach its row, or the job would be done again: try through a restart of the database."""
+        said = ""
         for tries_left in reversed(range(MAX_DATABASE_ERRORS)):
             try:
                 write()
                 return
             except sa.exc.SQLAlchemyError as error:
+                message = database_message(error)
                 if not tries_left:
-                    raise FatalBackendError(database_message(error)) from error
-                self.say("reserve_error", error=database_message(error))
+                    raise FatalBackendError(message) from error
+                if message != said:
+                    self.say("save_error", error=message)
+                    said = message
                 time.sleep(min(self.settings.sleep_delay_s, 1))
 
     def _clear_own_locks(self) -> None:
@@ -291,7 +327,7 @@ class Worker:
         self._dead_looked_at = time.monotonic()
         try:
             for other in self.queue.lockers():
-                if is_dead(other, self.name) and (count := self.queue.clear_locks(other)):
+                if is_dead(other, self.name) and (count := self.queue.free(other, self._clock())):
                     self.say("freed", count=count, dead=other)
         except sa.exc.SQLAlchemyError:
             return  # reserving, which comes next, says what is wrong

@@ -14,7 +14,7 @@ from hkcli.backend.dashboard.links import LINK_S, Links
 from hkcli.backend.dashboard.watch import Watch
 from hkcli.backend.errors import NotFound
 from hkcli.backend.logplex import Logplex
-from hkcli.backend.seal import Seal
+from hkcli.backend.tickets import Seal
 from tests.backend.runtime import run, until
 from tests.backends import Backend
 from tests.screens.stage import Stage

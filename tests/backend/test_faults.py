@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -43,6 +44,8 @@ def test_a_fault_strikes_as_often_as_it_was_told_and_nobody_else() -> None:
         Fault("* /account", status=500, seed=7),
         Fault("* /account", status=500, cut=Cut(lines=3)),
         Fault("* /account", cut=Cut(bytes=0)),
+        Fault("GET /apps/*/addons", provisioning="fails"),
+        Fault("POST /apps/*/addons", provisioning="sleeps"),
     ],
 )
 def test_a_fault_that_means_nothing_is_refused(fault: Fault) -> None:
@@ -157,6 +160,32 @@ def test_a_reader_of_server_sent_events_goes_on_behind_the_last_whole_one(api: B
             last_id, seen = number.removeprefix(b"id: ").decode(), seen + data + b"\n"
     assert versions(seen) == EXPECTED
     assert connections == 6 and fault["times"] == 5
+
+
+def test_a_provider_fails_or_hangs_until_the_fault_is_cleared(api: Backend, tmp_path: Path) -> None:
+    app = api.ok("POST", "/apps", {})["name"]
+    (tmp_path / "Procfile").write_text("worker: sleep 600\n")
+    api.push(tmp_path, app)
+    api.ok("PATCH", f"/apps/{app}/formation", {"updates": [{"type": "worker", "quantity": 3}]})
+    wish = {"pattern": "POST /apps/*/addons", "times": 1}
+    api.ok("POST", "/backend/faults", {**wish, "provisioning": "fails"})
+    failing = api.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    assert failing["state"] == "provisioning"
+    log = api.wait_for_log(app, f"Detach DJ (@ref:{failing['name']})")
+    assert f"Provisioning of {failing['name']} failed: a fault on purpose" in log
+    assert api.ok("GET", f"/apps/{app}/addons") == [] == api.ok("GET", "/backend/faults")
+    assert api.ok("GET", f"/apps/{app}/formation/worker")["quantity"] == 3
+
+    hanging = api.ok("POST", "/backend/faults", {**wish, "provisioning": "hangs"})
+    name = api.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})["name"]
+    (listed,) = api.ok("GET", "/backend/faults")
+    assert (listed["id"], listed["times"]) == (hanging["id"], 0)
+    assert api.ok("GET", f"/addons/{name}")["state"] == "provisioning"
+    api.ok("DELETE", f"/backend/faults/{hanging['id']}")
+    api.wait_for_log(app, f"@ref:{name} completed provisioning.")
+    assert api.ok("GET", f"/addons/{name}")["state"] == "provisioned"
+    assert api.ok("GET", f"/apps/{app}/formation/worker")["quantity"] == 1
+    api.ok("DELETE", f"/apps/{app}")
 
 
 def test_faults_are_made_by_whoever_runs_the_backend_alone(api: Backend) -> None:

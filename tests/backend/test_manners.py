@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,8 +10,6 @@ from hkcli.backend.endpoint import speaks_v3
 from hkcli.backend.errors import RateLimited
 from hkcli.backend.rate_limits import RateLimits
 from tests.backends import Backend
-from tests.conformance import schema
-from tests.conformance.test_links import is_served
 
 
 @pytest.fixture
@@ -102,28 +99,6 @@ def test_a_user_who_asks_too_often_is_told_when_to_come_back(limited: Backend) -
     assert (refused.status_code, refused.json()["id"]) == (429, "rate_limit")
     assert refused.headers["RateLimit-Remaining"] == "0" and int(refused.headers["Retry-After"]) <= 1201
     assert limited.ok("GET", "/account/rate-limits") == {"remaining": 0}
-
-
-WRONG = {"string": {"nested": {"deep": True}}, "boolean": "perhaps", "integer": "many", "object": "flat", "array": 7}
-
-
-def bodies_of_the_wrong_kind() -> Iterator[Any]:
-    """One call for every property of every request that the schema describes, with a value of another type."""
-    for link in schema.links():
-        if is_served(link) and link.method != "GET":
-            for name, wrong in schema.wrong_values(link, WRONG):
-                yield pytest.param(link, {name: wrong}, id=f"{link.method} {schema.template(link.href)} {name}")
-
-
-@pytest.mark.parametrize(("link", "body"), list(bodies_of_the_wrong_kind()))
-def test_a_body_of_the_wrong_kind_is_refused_and_nothing_fails(
-    api: Backend, link: schema.Link, body: dict[str, Any]
-) -> None:
-    path = schema.template(link.href)
-    name = api.ok("POST", "/apps", {})["name"]
-    path = path.replace("/apps/{}", f"/apps/{name}").replace("/users/{}", "/users/~").replace("{}", "none")
-    answer = api.call(link.method, path, body)
-    assert answer.status_code in (400, 404, 422), answer.text
 
 
 def test_every_route_is_there_once() -> None:

@@ -43,7 +43,7 @@ def logplex(home: Home) -> Logplex:
 
 def provided(monkeypatch: pytest.MonkeyPatch, *answers: list[str] | Exception) -> Told:
     told = Told(*answers)
-    monkeypatch.setattr(providers, "PROVIDERS", {"told": told})
+    monkeypatch.setattr(providers, "OWN", {"told": told})
     monkeypatch.setattr(orphans, "FIRST_RETRY_S", 0.01)
     return told
 

@@ -13,6 +13,7 @@ from hkcli.backend.plan import (
     Start,
     Stop,
     crashes_after,
+    cycle_at,
     next_start,
     plan,
     restart_delay,
@@ -43,13 +44,15 @@ KEY = ("app-1", "worker.1")
         ([NEWER], [Actual(SPEC, Phase.IDLE, start_at=LATER)], [Start(NEWER, fresh=True)]),
         ([SPEC], [Actual(SPEC, Phase.IDLE, start_at=LATER, restart=True)], [Start(SPEC, fresh=True)]),
         ([], [Actual(SPEC, Phase.IDLE, start_at=LATER)], [Drop(KEY)]),
+        ([SPEC], [Actual(SPEC, Phase.RUNNING, cycle_at=NOW)], [Stop(KEY, restart=True, cycling=True)]),
+        ([SPEC], [Actual(SPEC, Phase.RUNNING, cycle_at=LATER)], []),
         ([replace(SPEC, app_id="app-2")], [Actual(SPEC, Phase.RUNNING)],
          [Stop(KEY, restart=False), Start(replace(SPEC, app_id="app-2"), fresh=True)]),
     ],
     ids=[
         "nothing", "first starts", "same", "changed config", "restart asked", "scaled down", "changed while stopping",
         "unwanted while stopping", "stopped for a restart", "still waiting", "wait over", "new release ends a wait",
-        "restart ends a wait", "unwanted while waiting", "another app",
+        "restart ends a wait", "unwanted while waiting", "a day old", "not a day old", "another app",
     ],
 )  # fmt: skip
 def test_a_plan_brings_what_runs_nearer_to_what_should(
@@ -62,6 +65,15 @@ def test_the_next_look_is_at_the_earliest_start() -> None:
     waits = [Actual(SPEC, Phase.IDLE, start_at=LATER), Actual(OTHER, Phase.IDLE, start_at=NOW)]
     assert next_start([*waits, Actual(SPEC, Phase.RUNNING)]) == NOW
     assert next_start([Actual(SPEC, Phase.RUNNING), Actual(OTHER, Phase.IDLE)]) is None
+    assert next_start([Actual(SPEC, Phase.RUNNING, cycle_at=NOW), Actual(OTHER, Phase.IDLE, start_at=LATER)]) == NOW
+
+
+def test_a_dyno_runs_for_a_day_and_a_part_of_the_next_that_is_its_own() -> None:
+    assert [cycle_at(NOW, chance) - NOW for chance in (0, 0.5, 1)] == [
+        timedelta(hours=24),
+        timedelta(hours=24, minutes=108),
+        timedelta(hours=24, minutes=216),
+    ]
 
 
 def test_the_waits_of_a_crashing_dyno_grow_to_five_minutes() -> None:

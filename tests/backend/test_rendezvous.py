@@ -130,6 +130,22 @@ def test_output_is_held_back_until_the_greeting_was_read_alone(tmp_path: Path) -
     run(body())
 
 
+def test_a_client_that_reads_the_greeting_right_is_not_kept_waiting(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with serving(tmp_path) as (rendezvous, authority):
+            ticket = rendezvous.open(hold_s=0)
+            reader, writer = await connect(rendezvous, authority)
+            writer.write(ticket.secret.encode() + b"\r\n")
+            connection = await ticket.attached(within_s=10)
+            assert connection._hold_s == 0
+            assert await connection.send(b"output")
+            await connection.close()
+            assert await reader.read() == b"rendezvous\r\noutput"
+            writer.close()
+
+    run(body())
+
+
 def test_all_output_arrives_though_the_client_still_sends(tmp_path: Path) -> None:
     """A close with unread input would reset the connection and take output with it."""
 

@@ -5,14 +5,16 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import requests
 
-from hkcli.backend import snapshots
+from hkcli.backend import accounts, snapshots
 from hkcli.backend.errors import InvalidParams, NotFound
 from hkcli.backend.home import Home
 from hkcli.backend.store import Addon, App, Store, User
@@ -20,6 +22,8 @@ from tests.backend.runtime import is_running
 from tests.backends import Backend, wait_for
 
 FOLDERS = [part for part in snapshots.FOLDERS if part != "databases"]
+WORDS = {"repositories": "repositories/a.git/objects"}
+"""Where a part of a state that is made up says its word, if not at its top."""
 PID = re.compile(r"app\[worker\.1\]: my pid is (\d+)")
 
 
@@ -83,6 +87,37 @@ def test_a_running_platform_goes_back_to_a_snapshot_at_the_same_address(backend:
     assert [each["name"] for each in backend.ok("GET", "/backend/snapshots")] == ["one"]
 
 
+def test_requests_wait_while_a_snapshot_is_restored_and_none_is_lost(backend: Backend, tmp_path: Path) -> None:
+    backend.ok("POST", "/apps", {"name": "kept"})
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "Procfile").write_text('web: exec python3 -m http.server "$PORT"\n')
+    backend.push(tmp_path / "source", "kept")
+    site = {"Host": f"kept.localhost:{backend.port}"}
+    assert requests.get(backend.url, headers=site, timeout=60).status_code == 200
+    backend.ok("POST", "/backend/snapshots", {"name": "one"})
+    is_over = Event()
+    statuses: dict[str, list[int]] = {"/apps": [], "/Procfile": []}
+
+    def ask(path: str, headers: dict[str, str]) -> None:
+        with requests.Session() as session:
+            while not is_over.is_set():
+                statuses[path].append(session.get(backend.url + path, headers=headers, timeout=60).status_code)
+
+    token = {"Authorization": f"Bearer {backend.credentials['token']}"}
+    with ThreadPoolExecutor() as pool:
+        asking = [pool.submit(ask, path, headers) for path, headers in (("/apps", token), ("/Procfile", site))]
+        for _ in range(2):
+            backend.ok("POST", "/backend/snapshots/one/actions/restore")
+            seen = len(statuses["/Procfile"])
+            wait_for(lambda seen=seen: len(statuses["/Procfile"]) > seen + 9, "requests after the restoration")
+        is_over.set()
+        for each in asking:
+            each.result(60)
+    assert set(statuses["/apps"]) == {200}
+    assert set(statuses["/Procfile"]) <= {200, 503}, "what a dyno was working on when it was ended is an H13"
+    assert statuses["/Procfile"].count(503) <= 2
+
+
 def test_snapshots_are_for_whoever_runs_the_backend_alone(shared_backend: Backend) -> None:
     made = shared_backend.ok("POST", "/backend/users", {"email": "snap@example.com"})
     for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/a"), ("POST", "/a/actions/restore")):
@@ -111,17 +146,15 @@ def fill(home: Home, word: str) -> None:
         home.store_id.write_text(word)
     for part in snapshots.FOLDERS:
         shutil.rmtree(home.root / part)
-        (home.root / part / "a.git" / "objects").mkdir(parents=True)
-        (home.root / part / "a.git" / "objects" / "word").write_text(word)
+        (home.root / WORDS.get(part, part)).mkdir(parents=True)
+        (home.root / WORDS.get(part, part) / "word").write_text(word)
     with closing(sqlite3.connect(home.database("app"))) as database:
         database.execute(f"CREATE TABLE {word} (id)")
 
 
 def words(home: Home) -> set[str]:
     """What the parts of the state say: one word, unless it is a mix."""
-    found = {(home.root / part / "a.git" / "objects" / "word").read_text() for part in FOLDERS} | {
-        home.store_id.read_text()
-    }
+    found = {(home.root / WORDS.get(part, part) / "word").read_text() for part in FOLDERS} | {home.store_id.read_text()}
     for path, question in (
         (home.store, "SELECT name FROM apps"),
         (home.database("app"), "SELECT name FROM sqlite_master"),
@@ -156,24 +189,34 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return lambda: done
 
 
-def test_restoring_that_is_killed_at_any_moment_leaves_one_state_or_the_other(home: Home) -> None:
-    snapshots.save(home, "old")
-    fill(home, "new")
-    template, outcomes = shutil.copytree(home.root, home.root.with_name("template")), []
-    for step in range(1, 1000):
-        shutil.rmtree(home.root)
-        shutil.copytree(template, home.root)
+def killed_at_each(template: Home, action: Callable[[Home], object], stride: int = 1) -> list[str]:
+    """What the state is after the next start, for every moment (or every so many) at which an action is killed."""
+    outcomes = []
+    for step in range(1, 1000, stride):
+        home = Home(template.root.with_name(f"{template.root.name}-{len(outcomes)}"))
+        shutil.copytree(template.root, home.root)
         with pytest.MonkeyPatch.context() as patched:
             count = kill_at(step, patched)
             with suppress(Killed):
-                snapshots.restore(home, "old")
-        snapshots.conclude(home)
+                action(home)
+        snapshots.conclude(Home.create(home.root))
         found = words(home)
         assert len(found) == 1 and not home.restoring.exists(), f"killed at step {step}: {found}"
         outcomes += found
         if count() < step:
             break
-    assert step > 20 and outcomes == sorted(outcomes) and set(outcomes) == {"new", "old"}
+    return outcomes
+
+
+def test_restoring_that_is_killed_at_any_moment_leaves_one_state_or_the_other(home: Home) -> None:
+    snapshots.save(home, "old")
+    fill(home, "new")
+    staged = killed_at_each(home, lambda home: snapshots.stage(home, "old"), stride=4)
+    assert set(staged[:-1]) == {"new"} and len(staged) > 5
+    half = Home(Path(shutil.copytree(home.root, home.root.with_name("staged"))))
+    snapshots.stage(half, "old")
+    moved = killed_at_each(half, snapshots.conclude)
+    assert set(moved) == {"old"} and len(moved) > 20
 
 
 def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as_it_was(home: Home) -> None:
@@ -184,7 +227,7 @@ def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as
             count = kill_at(step, patched)
             with suppress(Killed):
                 snapshots.save(home, "a")
-        snapshots.conclude(home)
+        snapshots.conclude(Home.create(home.root))
         assert len(list(home.snapshots.iterdir())) == 2
         snapshot = snapshots.find(home, "a")
         if snapshot["apps"] == ["new"]:
@@ -200,7 +243,16 @@ def test_a_snapshot_of_another_version_is_refused_and_nothing_is_changed(home: H
     path = home.snapshots / "a.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 1, "version": "0.0.1"}))
     fill(home, "new")
-    with pytest.raises(InvalidParams, match=r"saved by version 0\.0\.1 \(schema 1\).*Nothing was changed"):
+    with pytest.raises(InvalidParams, match=r"saved by version 0\.0\.1 \(format \d+, schema 1\).*Nothing was changed"):
+        snapshots.restore(home, "a")
+    assert words(home) == {"new"}
+
+
+def test_a_snapshot_of_which_something_is_missing_is_refused_and_nothing_is_changed(home: Home) -> None:
+    snapshots.save(home, "a")
+    fill(home, "new")
+    shutil.rmtree(next(home.snapshots.glob("*/slugs")))
+    with pytest.raises(InvalidParams, match=r"cannot be restored: .*slugs.*Nothing was changed"):
         snapshots.restore(home, "a")
     assert words(home) == {"new"}
 
@@ -218,14 +270,12 @@ def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
     assert list(home.snapshots.iterdir()) == []
 
 
-def test_the_owner_of_now_keeps_their_token_after_a_reset_and_a_restoration(tmp_path: Path) -> None:
-    backend = Backend(tmp_path / "home").start()
-    backend.ok("POST", "/apps", {"name": "kept"})
-    backend.ok("POST", "/backend/snapshots", {"name": "one"})
-    backend.stop()
-    Home(backend.home).clear()
-    backend = Backend(tmp_path / "home").start()
-    assert backend.ok("GET", "/apps") == []
-    backend.ok("POST", "/backend/snapshots/one/actions/restore")
-    assert [each["name"] for each in backend.ok("GET", "/apps")] == ["kept"]
-    backend.stop()
+def test_the_owner_of_now_keeps_their_token_when_the_snapshot_is_from_before_it_was_made(home: Home) -> None:
+    snapshots.save(home, "a")
+    owner = {"email": "a@localhost", "password": "made-after-a-reset", "token": "HRKU-made-after-a-reset"}
+    home.credentials.write_text(json.dumps(owner))
+    snapshots.restore(home, "a")
+    with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
+        user = accounts.find_authorization(session, owner["token"]).user
+        assert accounts.log_in(session, owner["email"], owner["password"]) is user
+        accounts.check_operator(session, user)

@@ -460,6 +460,38 @@ def test_a_large_output_arrives_whole_and_the_exit_marker_in_one_record(tmp_path
     run(body())
 
 
+def test_the_log_tells_the_status_that_the_client_is_told(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            dyno = attached(runtime, slug, '(exit 7) ; echo "\uffff heroku-command-exit-status: $?"')
+            client = await Client.attach(runtime, dyno)
+            status = runtime.supervisor.wait_for(dyno)
+            assert await client.output() == "\uffff heroku-command-exit-status: 7\n".encode()
+            assert await status == 7 and "Process exited with status 7" in runtime.lines("run.1234")
+            assert "Starting process with command `(exit 7)`" in runtime.lines("run.1234")
+
+    run(body())
+
+
+def test_a_dyno_that_has_run_for_a_day_is_cycled(tmp_path: Path, slug: Path) -> None:
+    async def body() -> None:
+        async with running(tmp_path) as runtime:
+            runtime.want(make_spec(slug, "exec sleep 60"))
+            first = (await runtime.up()).pid
+            runtime.clock.ahead = timedelta(hours=28)
+            runtime.supervisor.wake()
+            await until(lambda: (dyno := runtime.dyno()) and dyno.pid not in (None, first))
+            assert runtime.lines()[2:7] == [
+                "Cycling",
+                "State changed from up to starting",
+                "Stopping all processes with SIGTERM",
+                "Process exited with status 143",
+                "Starting process with command `exec sleep 60`",
+            ]
+
+    run(body())
+
+
 def test_ctrl_c_reaches_the_process_through_its_terminal(tmp_path: Path, slug: Path) -> None:
     async def body() -> None:
         async with running(tmp_path) as runtime:

@@ -13,7 +13,7 @@ from tests.conformance.official import OfficialShell, install
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (("version",), ("help",), ("apps",), ("logs", "-n", "100"), ("config",), ("run", "true"))
-RUNS = 7
+RUNS = 5
 NOT_OURS = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack")
 """What every virtual environment holds, whatever is installed into it."""
 

@@ -50,6 +50,22 @@ def test_login_with_password_and_second_factor(heroku, platform, logged_out, mon
     assert second.asked[0].headers["Authorization"].startswith("Basic ")
 
 
+@pytest.mark.parametrize(
+    ("status", "document", "said"),
+    [
+        (401, problem("unauthorized", "Invalid credentials provided."), "Email, password or code is wrong. Try again."),
+        (403, problem("device_trust_required", "Not from here."), "heroku login --token"),
+    ],
+)
+def test_a_login_that_is_refused_says_what_is_wrong_with_it(
+    heroku, platform, logged_out, monkeypatch, status, document, said
+):
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "wrong")
+    platform.on("POST", "/oauth/authorizations", status=status, reply=document)
+    result = heroku("login", stdin="ada@example.com\n", terminal=True)
+    assert result.exit_code == 1 and said in " ".join(result.stderr.split()) and "backend:start" not in result.stderr
+
+
 def test_login_without_a_terminal_says_how_to_give_a_token(heroku, platform, logged_out):
     result = heroku("login")
     assert result.exit_code == 1 and "heroku login --token" in result.stderr

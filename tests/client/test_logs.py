@@ -269,5 +269,14 @@ def test_json_lines_hold_time_source_dyno_and_message():
     assert json.loads(second) == {"timestamp": None, "source": None, "dyno": None, "message": "else"}
 
 
+def test_a_mistyped_dyno_is_told_with_the_nearest_types_and_the_status_stays_0(run_heroku, wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", stream())
+    wire.on("GET", "/apps/demo/formation", [{"type": "worker"}, {"type": "web"}])
+    result = run_heroku("logs", "--dyno", "wrker.1", "-a", "demo")
+    assert (result.returncode, result.stdout) == (0, b"") and b"Did you mean: worker?" in result.stderr
+    assert run_heroku("logs", "--dyno", "web.2", "-a", "demo").stderr == b"", "quiet, not mistyped"
+
+
 def test_dyno_and_type_exclude_each_other(heroku, platform):
     assert heroku("logs", "-d", "web.1", "-p", "web", "-a", "demo").exit_code == 2

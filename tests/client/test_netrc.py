@@ -129,6 +129,16 @@ def test_whatever_the_file_holds_what_was_stored_is_found_and_the_rest_stays(tex
     assert [each for each in after if each[0] != host] == [each for each in before if each[0] != host]
 
 
+@given(st.lists(pieces, max_size=30).map(" ".join), hosts, values, values, values)
+def test_what_was_there_stays_byte_for_byte_whatever_comes_behind_it(text, host, login, first, second):
+    if host in [entry.machine for entry in entries(text)]:
+        return
+    once = stored(text, host, login, first)
+    assert once.startswith(text)
+    if not text_ends_openly(text):
+        assert stored(once, host, login, second) == stored(text, host, login, second), "the value alone is replaced"
+
+
 def text_ends_openly(text):
     """A keyword without its value swallows whatever is written behind it."""
     words = text.split()

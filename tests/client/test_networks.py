@@ -17,7 +17,7 @@ import pytest
 from hkcli.api.client import PlatformAPI
 from hkcli.api.errors import HerokuError, Unreachable
 from hkcli.api.transport import Patience, Transport
-from tests.client.dyno import certificate
+from tests.client.dyno import SECRET, certificate, rendezvous
 
 
 class Account(BaseHTTPRequestHandler):
@@ -256,3 +256,29 @@ def test_a_write_that_was_cut_off_is_never_sent_again(method):
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert len(taken) == 1
+
+
+def test_a_one_off_is_attached_through_the_proxy_too(tmp_path, wire, run_heroku, environment):
+    name = "dyno.company.example"
+    pem, authority = certificate(tmp_path, name)
+
+    def tell(request: Any) -> None:
+        request.begin("application/x-pem-file")
+        request.chunk(authority.encode())
+        request.end()
+
+    wire.on("GET", "/ca.pem", tell)
+    with rendezvous(pem) as dyno, served(Proxy, target=("127.0.0.1", dyno.port), password="ada:sesame") as proxy:
+
+        def create(request: Any) -> None:
+            dyno.wishes.update(json.loads(wire.seen[-1][3]))
+            request.json({"name": "run.1", "attach_url": f"rendezvous://{name}:5000/{SECRET}"}, 201)
+
+        wire.on("POST", "/apps/demo/dynos", create)
+        environment["HTTPS_PROXY"] = f"http://ada:sesame@127.0.0.1:{proxy.server_address[1]}"
+        ended = run_heroku("run", "-a", "demo", "echo through; exit 4")
+        assert (ended.returncode, ended.stdout) == (4, b"through\n"), ended.stderr
+        assert proxy.asked == [f"{name}:5000"]
+        proxy.password = "another"
+        refused = run_heroku("run", "-a", "demo", "true")
+        assert refused.returncode == 1 and b"the proxy 127.0.0.1 says: Tunnel connection failed: 407" in refused.stderr

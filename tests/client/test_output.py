@@ -139,3 +139,14 @@ def test_json_is_the_platforms_own_document(heroku, platform, words):
     [(path, document)] = READS[words].items()
     platform.on("GET", path, reply=document)
     assert heroku(*words, "--json").json == document
+
+
+def test_on_a_terminal_errors_break_between_words_and_in_a_pipe_not_at_all(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "Couldn't find that app. " * 3 + "See https://example.com/a/very/long/address/that/is/whole"
+    for terminal in (True, False):
+        out, _, _ = output({"NO_COLOR": "1"}, terminal=terminal)
+        lines = out.marked("Error", text, "red").splitlines()
+        assert all(line.startswith(" ›   ") for line in lines)
+        assert lines[-1].endswith("/a/very/long/address/that/is/whole")
+        assert all(len(line) <= 40 for line in lines[:-1]) and (len(lines) > 2) == terminal

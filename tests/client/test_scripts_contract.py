@@ -149,3 +149,50 @@ def test_no_command_asks_home_and_the_client_installs_four_libraries_alone():
     assert [word.partition(">")[0] for word in wanted] == ["click", "requests", "rich", "GitPython"]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     assert not [name for name in COMMANDS if name.partition(":")[0] in ("update", "telemetry", "analytics")]
+
+
+def ids(*names: str) -> list[dict[str, Any]]:
+    """Documents that have whatever a list may be ordered by, and differ in all of it."""
+    times = {"created_at": "2026-11-23T18:40:01Z", "updated_at": "2026-11-23T18:40:01Z"}
+    return [
+        {"id": f"id-{name}", "name": name, "hostname": name, "url": f"https://{name}", "fingerprint": name, **times}
+        | {"description": name, "type": name, "kind": "custom", "email": name, "user": {"email": name}}
+        | {"app": {"name": "demo"}, "state": "beta", "size": "Basic", "quantity": 1, "public_key": name, "token": name}
+        | {"addon": {"id": "none", "name": name, "app": {"name": "other"}}, "owner": {"email": "a"}, "country": name}
+        | {"private_capable": False}
+        for name in names
+    ]
+
+
+LISTS = {
+    ("access",): ("/apps/demo/collaborators",),
+    ("addons",): ("/apps/demo/addons", "/addon-attachments"),
+    ("addons:plans", "dj"): ("/addon-services/dj/plans",),
+    ("addons:services",): ("/addon-services",),
+    ("apps",): ("/users/~/apps",),
+    ("apps:stacks",): ("/stacks",),
+    ("authorizations",): ("/oauth/authorizations",),
+    ("domains",): ("/apps/demo/domains",),
+    ("drains",): ("/apps/demo/log-drains",),
+    ("features",): ("/apps/demo/features",),
+    ("keys",): ("/account/keys",),
+    ("ps",): ("/apps/demo/dynos",),
+    ("ps:scale",): ("/apps/demo/formation",),
+    ("ps:type",): ("/apps/demo/formation",),
+    ("regions",): ("/regions",),
+}
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_a_list_under_json_has_one_order_whatever_that_of_the_platform_is(heroku, platform, environment, words):
+    environment["HEROKU_APP"] = "demo"
+    shown = set()
+    for order in (("b", "a", "c"), ("c", "b", "a"), ("a", "c", "b")):
+        for path in LISTS[words]:
+            platform.on("GET", path, reply=ids(*order))
+        if words == ("apps:stacks",):
+            platform.on("GET", "/apps/demo", reply={"stack": {"name": "a"}, "build_stack": {"name": "a"}})
+        result = heroku(*words, "--json")
+        assert result.exit_code == 0, result.stderr
+        shown.add(result.stdout)
+    assert len(shown) == 1

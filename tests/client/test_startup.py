@@ -23,12 +23,12 @@ HEAVY = {
 }
 
 
-def imported(*words: str) -> set[str]:
+def imported(*words: str, **variables: str) -> set[str]:
     """The modules that a run of the client has imported when it ends."""
     script = f"import sys; sys.argv = {['heroku', *words]!r}\nfrom hkcli.cli.main import main\ntry: main()\n"
     script += "except SystemExit: pass\nprint('\\n\\n', *sys.modules, file=sys.stderr)"
     with TemporaryDirectory() as empty:
-        env = {"PATH": "/usr/bin:/bin", "HOME": empty}
+        env = {"PATH": "/usr/bin:/bin", "HOME": empty, **variables}
         words = [sys.executable, "-I", "-c", script]
         done = subprocess.run(words, cwd=empty, env=env, capture_output=True, text=True, check=True)
     return set(done.stderr.rpartition("\n\n")[2].split())
@@ -47,7 +47,12 @@ def test_version_imports_four_small_modules_of_ours_and_nothing_else(word):
 
 
 @pytest.mark.parametrize(
-    "words", [("help",), ("commands",), ("logs", "--help"), ("git:credentials", "store"), ("addons:ad",)]
+    "words",
+    [
+        *(("help",), ("help", "addons"), ("commands",), ("commands", "--json")),
+        *(("logs", "--help"), ("git:credentials", "store"), ("addons:ad",), ("ps:scale", "nonsense")),
+    ],
+    ids=" ".join,
 )
 def test_a_command_that_asks_nobody_imports_no_heavy_library(words):
     assert not imported(*words) & HEAVY
@@ -56,6 +61,32 @@ def test_a_command_that_asks_nobody_imports_no_heavy_library(words):
 def test_a_command_that_is_one_request_draws_no_table_and_opens_no_repository():
     modules = imported("releases", "--app", "demo")
     assert not modules & {"rich", "git", "requests"}, "not logged in: nothing was to be sent"
+
+
+def test_help_imports_the_modules_of_no_command_but_its_own():
+    commands = {each for each in imported("help") if each.startswith("hkcli.cli.commands.")}
+    assert commands == {"hkcli.cli.commands.help"}
+
+
+ONE_REQUEST = {
+    ("apps",): {"/users/~/apps": [], "/account": {"email": "a"}},
+    ("config",): {"/apps/demo/config-vars": {}},
+    ("config:get", "A"): {"/apps/demo/config-vars": {"A": "1"}},
+    ("ps",): {"/apps/demo/dynos": []},
+    ("releases",): {"/apps/demo/releases": []},
+    ("addons",): {"/apps/demo/addons": [], "/addon-attachments": []},
+    ("maintenance",): {"/apps/demo": {"maintenance": False}},
+    ("whoami",): {"/account": {"email": "a"}},
+}
+
+
+@pytest.mark.parametrize("words", ONE_REQUEST, ids=" ".join)
+def test_a_command_in_a_pipe_imports_what_sends_requests_and_nothing_that_draws_or_reads_git(wire, words):
+    for path, reply in ONE_REQUEST[words].items():
+        wire.on("GET", path, reply)
+    modules = imported(*words, HEROKU_HOST=wire.url, HEROKU_API_KEY="t", HEROKU_APP="demo")
+    assert wire.seen and "requests" in modules
+    assert not modules & {"rich", "git", "asyncio", "sqlalchemy", "starlette", "uvicorn", "webbrowser", "getpass"}
 
 
 @pytest.mark.parametrize("name", names(aliases=False))

@@ -62,14 +62,30 @@ def find(method: str, path: str) -> Link | None:
     return min(found, key=lambda link: len(PARAMETER.findall(link.href)), default=None)
 
 
-def wrong_values(link: Link, wrong: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """For each property of the body that has one type, the value that `wrong` gives for this type."""
+GARBAGE: dict[str, tuple[Any, ...]] = {
+    "string": ("perhaps",),
+    "number": (7.5,),
+    "boolean": (True,),
+    "array": ([[1]], ["a", None]),
+    "object": ({"nested": {"deep": True}},),
+}
+"""Values of each kind that JSON has, and that mean nothing."""
+
+
+def wrong_values(link: Link) -> Iterator[tuple[str, Any]]:
+    """For each property of the body, values of every kind that the schema does not allow it to be of."""
     for name, described in ((link.request or {}).get("properties") or {}).items():
-        while "$ref" in described:
-            described = _resolve(described["$ref"])
-        types = [each for each in described.get("type", []) if each != "null"]
-        if len(types) == 1 and types[0] in wrong:
-            yield name, wrong[types[0]]
+        allowed = _types(described)
+        for kind, values in GARBAGE.items():
+            if kind not in allowed:
+                yield from ((name, value) for value in values)
+
+
+def _types(described: Mapping[str, Any]) -> set[str]:
+    if "$ref" in described:
+        return _types(_resolve(described["$ref"]))
+    choices = [*described.get("anyOf", ()), *described.get("oneOf", ())]
+    return set(described.get("type", ())).union(*map(_types, choices))
 
 
 def _resolve(reference: str) -> dict[str, Any]:

@@ -10,8 +10,19 @@ import requests
 
 from tests.backends import Backend, wait_for
 from tests.conformance.official import OfficialShell
+from tests.partner import ID, Partner
 
 pytestmark = pytest.mark.e2e
+
+FAULTS = {
+    "apps:errors": "it asks a host of Heroku's that is not the API",
+    "apps:favorites": "it asks a host of Heroku's that is not the API",
+    "apps:lock": "only apps of teams are locked, and there are no teams here",
+    "clients:create": "there are no OAuth clients here; the backend says so by name",
+    "members": "there are no teams here; the backend says so by name",
+    "webhooks:add": "webhooks are not sent; the backend says so by name",
+}
+"""What does not work here, and why."""
 
 
 @pytest.mark.plays(
@@ -73,6 +84,7 @@ def test_a_one_off_is_attached_reads_its_input_and_hands_on_its_status(
 ) -> None:
     assert shell.heroku("run", "cat; echo the end", stdin="hello\n").out.splitlines()[-1] == "the end"
     assert shell.heroku("run", "--exit-code", "--", "sh", "-c", "exit 4", status=4).out == ""
+    shared_backend.wait_for_log(deployed, "Process exited with status 4")
     assert shell.heroku("run", "--exit-code", "--no-tty", "echo $COLOUR", "-e", "COLOUR=blue").out == "blue\n"
     assert "run." in shell.heroku("run:detached", "echo from afar").err
     shared_backend.wait_for_log(deployed, "from afar")
@@ -277,6 +289,57 @@ def test_pipelines_promote_what_was_deployed(shell: OfficialShell, shared_backen
     assert newest["description"].startswith(f"Promote {deployed} v3")
     shell.heroku("pipelines:destroy", deployed)
     assert "no webhooks" in shell.heroku("webhooks", "-a", deployed).out
+
+
+@pytest.mark.plays("addons:create", "addons:upgrade", "addons:info", "addons:open", "addons:destroy")
+def test_an_addon_of_a_third_party_is_provisioned_by_its_own_service(
+    shell: OfficialShell, shared_backend: Backend, app: str
+) -> None:
+    partner = Partner(shell.home).start()
+    try:
+        manifest = {**partner.manifest, "id": ID}
+        partner.knows(shared_backend.ok("POST", "/backend/addons", {"manifest": manifest})["client_secret"])
+        made = shell.heroku("addons:create", f"{ID}:basic", "-a", app, "--", "--colour", "blue")
+        assert "Echo, echo." in made.out and "as ECHO_CHAMBER_SIZE, ECHO_CHAMBER_URL" in made.out
+        assert partner.asked[0]["body"]["options"] == {"colour": "blue"}
+        name = shared_backend.ok("GET", f"/apps/{app}/addons")[0]["name"]
+        assert "You have large now." in shell.heroku("addons:upgrade", name, f"{ID}:large", "-a", app).out
+        assert "$5/month" in shell.heroku("addons:info", name, "-a", app).out
+        assert f"{shared_backend.url}/sso/" in shell.heroku("addons:open", name, "-a", app, BROWSER="true").out
+        assert "No echo for you" in shell.heroku("addons:create", f"{ID}:refused", "-a", app, status=2).err
+        later = shell.heroku("addons:create", f"{ID}:background", "--wait", "-a", app)
+        assert "ECHO_CHAMBER_2_URL" in later.out
+        shell.heroku("addons:create", f"{ID}:doomed", "--wait", "-a", app, status=2)
+        for addon in shared_backend.ok("GET", f"/apps/{app}/addons"):
+            shell.heroku("addons:destroy", addon["name"], "-a", app, "--confirm", app)
+        partner.wait_for_requests("DELETE", number=3)
+        shared_backend.ok("DELETE", f"/backend/addons/{ID}", {"force": True})
+    finally:
+        partner.stop()
+
+
+@pytest.mark.plays("certs", "certs:auto", "teams", "telemetry", "pg:info")
+def test_what_one_machine_has_none_of_is_listed_as_none(shell: OfficialShell, app: str) -> None:
+    assert "no SSL certificates" in shell.heroku("certs", "-a", app).out
+    assert "disabled" in shell.heroku("certs:auto", "-a", app).out
+    assert "Team" in shell.heroku("teams").out
+    assert "no telemetry drains" in shell.heroku("telemetry", "-a", app).out
+    assert "no heroku-postgresql databases" in shell.heroku("pg:info", "-a", app).out
+
+
+@pytest.mark.plays()
+def test_what_is_not_served_is_told_by_name(shell: OfficialShell, app: str) -> None:
+    refused = {
+        "apps:lock": ("team-app: Info", ["-a", app]),
+        "clients:create": ("oauth-client: Create", ["name", "https://localhost/"]),
+        "members": ("team: Info", ["-t", "crew"]),
+        "webhooks:add": ("app-webhook: Create", ["-i", "api:release", "-l", "notify", "-u", "https://x", "-a", app]),
+    }
+    assert refused.keys() < FAULTS.keys()
+    for command, (link, words) in refused.items():
+        said = shell.heroku(command, *words, status=2).err
+        assert f"does not serve {link}" in said and "not_implemented" in said
+    shell.played.clear()
 
 
 @pytest.mark.plays("login", "whoami", "auth:token", "logout")

@@ -9,7 +9,9 @@ from typing import Any
 from tests.dj.conftest import missing
 
 PROGRAM = Path(__file__).with_name("real.rb")
-NEEDED = 'require "active_record"; require "delayed_job_active_record"; require "sqlite3"; require "pg"'
+NEEDED = "; ".join(
+    f'require "{each}"' for each in ("active_record", "active_job", "delayed_job_active_record", "sqlite3", "pg")
+)
 
 
 class RealError(Exception):

@@ -171,6 +171,31 @@ def test_a_job_that_failed_for_good_is_never_taken_again(queue: Queue) -> None:
     assert (row(queue, job_id)["attempts"], row(queue, job_id)["last_error"]) == (3, "no")
 
 
+def test_a_job_that_is_done_goes_with_the_claim_of_the_next_one(queue: Queue) -> None:
+    ids = [put(queue) for _ in range(3)]
+    jobs: list[Job | None] = [queue.reserve(ME, NOW)]
+    while jobs[-1]:
+        jobs.append(queue.reserve(ME, NOW, done=jobs[-1]))
+    assert [job and job.id for job in jobs] == [*ids, None]
+    assert queue.clear() == 0
+
+
+def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = migrated(App(tmp_path, postgresql_url), MIGRATION_4)
+    said: list[str] = []
+    sa.event.listen(queue.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    queue.enqueue_many([NewJob("--- x\n")] * 4, NOW)
+    done = queue.reserve(ME, NOW)
+    for pause_s in (60, 60, 0):
+        monkeypatch.setattr("hkcli.dj.queue.FLUSH_EVERY_S", pause_s)
+        done = queue.reserve(ME, NOW, done=done)
+    assert ["synchronous_commit" in sql for sql in said if "DELETE" in sql] == [False, True, False]
+    queue.close()
+    queue.engine.dispose()
+
+
 def test_releasing_a_job_does_not_count_as_a_run(queue: Queue) -> None:
     put(queue)
     job = queue.reserve(ME, NOW)
@@ -186,6 +211,19 @@ def test_locks_of_one_worker_are_cleared_and_no_others(queue: Queue) -> None:
     assert queue.clear_locks(OTHER) == 1
     assert queue.lockers() == [ME]
     assert queue.reserve("host:c pid:3", NOW) == theirs
+
+
+def test_a_job_that_two_workers_in_a_row_died_of_counts_as_failed(queue: Queue) -> None:
+    job_id, other = put(queue, run_at=NOW - timedelta(hours=1)), put(queue)
+    for attempts, due in ((0, job_id), (1, other)):
+        assert (job := queue.reserve(ME, NOW)) and job.id == job_id
+        assert queue.free(OTHER, NOW) == 0 and queue.free(ME, NOW) == 1
+        found = row(queue, job_id)
+        assert (found["attempts"], found["locked_by"], found["locked_at"]) == (attempts, None, None)
+        assert found["last_error"] == f"The worker died while it ran the job: {ME}"
+        first = queue.reserve(OTHER, NOW)
+        assert first and first.id == due, "others come before what kills its workers"
+        queue.release(first)
 
 
 def test_counts_tell_every_state_once(queue: Queue) -> None:

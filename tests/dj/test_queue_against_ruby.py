@@ -175,6 +175,11 @@ class Schedule(RuleBasedStateMachine):
     def wait(self, s: int) -> None:
         self.ours.now += timedelta(seconds=s)
 
+    @rule(s=seconds)
+    def set_back(self, s: int) -> None:
+        """The clock is set back: a worker's is all there is, and it may be wrong."""
+        self.ours.now -= timedelta(seconds=s)
+
     def same_rows(self) -> None:
         assert unlocked_when_failed(self.ours.rows()) == unlocked_when_failed(self.real.ask("rows"))
 

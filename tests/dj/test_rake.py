@@ -40,6 +40,7 @@ def test_an_unknown_task_fails_as_rake_words_it_and_nothing_is_run(migrated: App
     assert done.stderr == (
         "rake aborted!\n"
         "Don't know how to build task 'jobs:wrok' (See the list of available tasks with `rake --tasks`)\n"
+        "Did you mean?  jobs:work\n"
         "\n"
         "(See full trace by running task with --trace)\n"
     )

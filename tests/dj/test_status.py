@@ -246,36 +246,41 @@ def test_a_look_at_a_large_table_is_short(app_anywhere: App, queue: Queue) -> No
     assert sorted(took)[10] < 0.1, f"median of {took}"
 
 
+def freed(database_url: str, host: str = "railgun.12345678") -> dict[str, int]:
+    return free_jobs_of_host(database_url, {}, host, NOW)
+
+
 def test_jobs_of_a_host_that_is_gone_are_freed_and_nobody_elses(app_anywhere: App, queue: Queue) -> None:
     host = "railgun.12345678"
-    freed = [f"host:{host} pid:7", f"delayed_job.0 host:{host} pid:8"]
-    kept = [f"host:{host}9 pid:7", f"host:1{host} pid:7", "host:railgun.12345679 pid:7", "host:railgun_12345678 pid:7"]
-    for name in (*freed, *kept):
+    dead = [f"host:{host} pid:7", f"delayed_job.0 host:{host} pid:8"]
+    kept = [f"host:{host}9 pid:7", f"host:1{host} pid:7", "host:railgun_12345678 pid:7", f"worker on host:{host}"]
+    for name in (*dead, *kept):
         queue.enqueue(NewJob(MAIL), NOW - timedelta(minutes=1))
         assert queue.reserve(name, NOW) is not None
     failed = queue.enqueue(NewJob(MAIL), NOW - timedelta(minutes=1))
     app_anywhere.execute(
         "UPDATE delayed_jobs SET failed_at = run_at, locked_at = run_at, locked_by = :name WHERE id = :id",
-        name=freed[0],
+        name=dead[0],
         id=failed,
     )
-    assert free_jobs_of_host(app_anywhere.database_url, host) == {freed[0]: 1, freed[1]: 1}
-    assert free_jobs_of_host(app_anywhere.database_url, host) == {}
-    assert sorted(queue.lockers()) == sorted([*kept, freed[0]]), "a lock on what failed for good hurts nobody"
+    assert freed(app_anywhere.database_url) == {dead[0]: 1, dead[1]: 1}
+    assert freed(app_anywhere.database_url) == {}
+    assert sorted(queue.lockers()) == sorted([*kept, dead[0]]), "a lock on what failed for good hurts nobody"
 
 
 def test_where_no_jobs_can_be_none_are_freed(app_anywhere: App, tmp_path: Path) -> None:
-    assert free_jobs_of_host(app_anywhere.database_url, "railgun.12345678") == {}
-    assert free_jobs_of_host(f"sqlite3:{tmp_path}/nowhere.sqlite3", "railgun.12345678") == {}
+    assert freed(app_anywhere.database_url) == {}
+    assert freed(f"sqlite3:{tmp_path}/nowhere.sqlite3") == {}
     assert not (tmp_path / "nowhere.sqlite3").exists()
     with pytest.raises(DatabaseError, match="onnection"):
-        free_jobs_of_host("postgres://u@127.0.0.1:1/x", "railgun.12345678")
+        freed("postgres://u@127.0.0.1:1/x")
 
 
-def test_freeing_leaves_a_files_journal_mode_as_its_programs_have_it(app: App, tmp_path: Path) -> None:
+def test_freeing_leaves_a_files_journal_mode_as_its_programs_have_it(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "rails.sqlite3") as rails:
-        rails.execute("CREATE TABLE delayed_jobs (id INTEGER PRIMARY KEY, locked_at, locked_by, failed_at)")
+        columns = "id INTEGER PRIMARY KEY, attempts, last_error, locked_at, locked_by, failed_at, queue"
+        rails.execute(f"CREATE TABLE delayed_jobs ({columns})")
         rails.execute("INSERT INTO delayed_jobs (locked_at, locked_by) VALUES ('2026-01-01', 'host:railgun.1 pid:7')")
-    assert free_jobs_of_host(f"sqlite3:{tmp_path}/rails.sqlite3", "railgun.1") == {"host:railgun.1 pid:7": 1}
+    assert freed(f"sqlite3:{tmp_path}/rails.sqlite3", "railgun.1") == {"host:railgun.1 pid:7": 1}
     assert rails.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
     rails.close()

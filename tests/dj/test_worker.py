@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hkcli.dj.database import connect, parse_url
 from hkcli.dj.worker import is_dead
-from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App, WorkerProcess, wait_for
+from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 
@@ -275,27 +276,31 @@ def test_2009_gives_up_at_the_26th_run(app_2009: App, start: Start) -> None:
     assert [row["attempts"] for row in app_2009.rows()] == [25]
 
 
-@pytest.mark.parametrize(
-    ("handler", "reason"),
-    [
-        ("--- !ruby/object:Missing {}\n", "undefined class/module Missing"),
-        ("rubbish: [", "Job failed to load"),
-        ("--- !!python/object/apply:os.system ['true']\n", "Job failed to load"),
-        ("--- " + "[" * 50_000, "nest"),  # libyaml has a limit of its own since 0.2.6
-        ("x" * 2_000_000, "more than the"),
-    ],
-    ids=["missing class", "no YAML", "Python tag", "nested", "megabytes"],
+BOMB = "--- !ruby/object:Ok\na: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join(['*' + before] * 10)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
-def test_a_row_that_cannot_be_read_is_kept_as_failed_and_the_worker_goes_on(
-    jobs_app: App, start: Start, handler: str, reason: str
-) -> None:
-    put_handler(jobs_app, handler)
+UNREADABLE = {
+    "--- !ruby/object:Missing {}\n": "undefined class/module Missing",
+    "--- !ruby/object:Gem::Installer\ni: !ruby/object:Gem::Package::TarReader {}\n": "undefined class/module Gem::",
+    "--- !ruby/struct:Process::Status\npid: 1\n": "undefined class/module Process::",
+    "rubbish: [": "Job failed to load",
+    "--- !!python/object/apply:os.system ['touch hacked']\n": "Job failed to load",
+    "--- " + "[" * 50_000: "nest",  # libyaml has a limit of its own since 0.2.6
+    BOMB: "more than 100,000 values",
+    "x" * 2_000_000: "more than the",
+}
+
+
+def test_rows_that_cannot_be_read_are_kept_as_failed_and_the_worker_goes_on(jobs_app: App, start: Start) -> None:
+    for handler in UNREADABLE:
+        put_handler(jobs_app, handler)
     enqueue(jobs_app, "Ok('after')")
     worker = start("jobs:workoff")
     assert worker.ends() == 0
-    assert "did after" in worker.output
-    (row,) = jobs_app.rows()
-    assert reason in str(row["last_error"]) and row["failed_at"] and row["attempts"] == 0
+    assert "did after" in worker.output and not (jobs_app.root / "hacked").exists()
+    for row, reason in zip(jobs_app.rows(), UNREADABLE.values(), strict=True):
+        assert reason in str(row["last_error"]) and row["failed_at"] and row["attempts"] == 0
+        assert row["locked_by"] is None
 
 
 def test_a_job_that_forks_is_done_once(jobs_app: App, start: Start) -> None:
@@ -379,17 +384,42 @@ def test_a_setting_that_is_no_number_is_named(app_4: App) -> None:
     assert "MIN_PRIORITY is 'high'. It must be a whole number, for example MIN_PRIORITY=5" in done.stderr
 
 
-def test_a_worker_connects_anew_when_postgresql_cut_it_off(postgresql_url: str, app: App, start: Start) -> None:
+def test_a_database_that_goes_and_comes_back_is_said_once_and_no_job_is_lost(
+    postgresql_url: str, app: App, start: Start
+) -> None:
     app.engine.dispose()
     app.database_url = postgresql_url
     app.__post_init__()
     prepared(app, MIGRATION_4)
-    worker = start()
-    worker.says("Starting job worker")
-    cut = "FROM pg_stat_activity WHERE application_name = 'delayed_job' AND datname = current_database()"
-    cut += " AND pid <> pg_backend_pid()"
-    wait_for(lambda: app.rows(f"SELECT pg_terminate_backend(pid) {cut}"), "the worker's connection")
+    enqueue(app, "Slow(2)")
+    worker = start(SLEEP_DELAY="1")
+    worker.says("slow begins")
+    elsewhere = connect(parse_url(postgresql_url.rpartition("/")[0] + "/postgres"))
+    name = app.engine.url.database
+    with elsewhere.execution_options(isolation_level="AUTOCOMMIT").connect() as server:
+
+        def close(is_closed: bool) -> None:
+            server.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {'false' if is_closed else 'true'}")
+            if is_closed:
+                server.exec_driver_sql(
+                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                )
+
+        close(True)
+        worker.says("Error while saving job: ")
+        close(False)
+        worker.says("Job Slow (id=1) COMPLETED")
+        close(True)
+        worker.says("Error while reserving job: ")
+        worker.says("not currently accepting connections")
+        close(False)
+        worker.says("Reserving jobs again")
+    elsewhere.dispose()
+    app.engine.dispose()
     enqueue(app, "Ok('still here')")
     worker.says("did still here")
     worker.signal(signal.SIGTERM)
     assert worker.ends() == 0
+    troubles = [line for line in worker.output.splitlines() if "Error while" in line]
+    assert len(troubles) == len(set(troubles)), "each is said once"
+    assert app.rows() == [] and worker.output.count("slow ends") == 1

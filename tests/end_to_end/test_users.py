@@ -19,9 +19,11 @@ def operator(shell: Shell, shared_backend: Backend) -> Shell:
 
 
 def test_a_user_is_added_works_with_the_token_and_is_removed(operator: Shell, shared_backend: Backend) -> None:
-    added = operator.ok("heroku", "backend:users:add", "ada@example.com")
+    added = operator.ok("heroku", "backend:users:add", "ada@example.com", "--unverified")
     shown = dict(line.split(":", 1) for line in added.out.splitlines())
     token = shown["Token"].strip()
+    account = json.loads(operator.ok("heroku", "api", "GET", "/account", HEROKU_API_KEY=token).out)
+    assert account["verified"] is False
     assert "ada@example.com" in operator.ok("heroku", "backend:users").out
     assert operator.ok("heroku", "whoami", HEROKU_API_KEY=token).out == "ada@example.com\n"
     assert operator.ok("heroku", "apps", HEROKU_API_KEY=token).out == ""

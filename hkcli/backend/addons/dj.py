@@ -1,6 +1,7 @@
 """Delayed Job: the app's workers, kept up at the number that the plan says."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from hkcli.backend.addons.provider import Gone, Plan, Provisioned, Service, Unreachable
@@ -46,7 +47,7 @@ def give_back(gone: Gone) -> list[str]:
     from hkcli.dj.status import DatabaseError, free_jobs_of_host
 
     try:
-        freed = free_jobs_of_host(address, gone.host)
+        freed = free_jobs_of_host(address, gone.config, gone.host, datetime.now(UTC))
     except DatabaseError as error:
         raise Unreachable(str(error)) from error
     return [f"Released {count} jobs of {worker}, which is gone" for worker, count in sorted(freed.items())]

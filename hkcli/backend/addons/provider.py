@@ -36,6 +36,8 @@ class Provisioned:
     """Shown once to whoever created the add-on."""
     is_ready: bool = True
     """If not, it is made afterwards, and its config is known then."""
+    is_agreed: bool = True
+    """If not, its provider is asked first: the app hears of it only when the provider has said yes."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hkcli.backend import apps
+from hkcli.backend import apps, sso
 from hkcli.backend.errors import Forbidden, NotFound
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import Addon, User
@@ -21,7 +21,7 @@ from hkcli.backend.store import Addon, User
 STAY_S = 12 * 60 * 60
 COOKIE = "hkcli_dashboard"
 SERVICES = ("dj",)
-"""Add-ons that have a dashboard."""
+"""Add-ons that have a dashboard here."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Visitor:
 
 
 def web_url(platform: Platform, user: User, addon: Addon) -> str | None:
-    """The address that opens the add-on's dashboard for this user; None when it has none."""
+    """The address that opens the add-on's dashboard for this user, ours or its partner's; None when it has none."""
     if addon.service not in SERVICES:
-        return None
+        return sso.page(platform.urls, addon, user)
     return f"{platform.urls.api}/dashboard/open/{platform.links.ticket(user.id, addon.id)}"
 
 

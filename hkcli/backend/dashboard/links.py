@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from hkcli.backend.errors import NotFound
-from hkcli.backend.seal import Seal
+from hkcli.backend.tickets import Seal
 
 LINK_S = 10 * 60
 

@@ -9,13 +9,15 @@ from typing import Any
 import h11
 
 from hkcli.backend.doorway import Doorway
-from hkcli.backend.guard import host_name
+from hkcli.backend.errors import Restarting
+from hkcli.backend.hosts import host_name
 from hkcli.backend.router import faults
-from hkcli.backend.router.exchange import Exchange, answer_page
+from hkcli.backend.router.exchange import Exchange, Routing, answer_page
 from hkcli.backend.router.wire import BUFFER_BYTES, Wire
 
 log = logging.getLogger(__name__)
 
+RESTART_POLL_S = 0.05
 LINGER_S = 2.0
 LINGER_BYTES = 1 << 20
 """How much more is read, and thrown away, of a request that was answered before its end: a connection closed with
@@ -94,7 +96,15 @@ class RouterConnection(asyncio.StreamReaderProtocol):
         if not isinstance(request, h11.Request):
             return False
         self._is_idle = False
-        routing = await self._doorway.routing()
+        while True:
+            with contextlib.suppress(Restarting):
+                await self._route(client, request, await self._doorway.routing())
+                break
+            await asyncio.sleep(RESTART_POLL_S)
+        return client.state.our_state is client.state.their_state is h11.DONE
+
+    async def _route(self, client: Wire, request: h11.Request, routing: Routing) -> None:
+        """Raises Restarting when that routing is none any more: it is to be tried with the next."""
         host = host_name(dict(request.headers).get(b"host", b"").decode("ascii", "replace"))
         if not request.target.startswith(b"/") and request.target != b"*":
             await self._refuse(client, 400, request.method)
@@ -105,7 +115,6 @@ class RouterConnection(asyncio.StreamReaderProtocol):
             scheme, address = "https" if is_tls else "http", str(peer[0]) if peer else ""
             exchange = Exchange(routing, client, request, peer=address, scheme=scheme, on_gone=self._watch)
             await exchange.run(host)
-        return client.state.our_state is client.state.their_state is h11.DONE
 
     async def _refuse(self, client: Wire, status: int, method: bytes = b"GET") -> None:
         if client.state.our_state in (h11.IDLE, h11.SEND_RESPONSE):

@@ -12,6 +12,7 @@ from http import HTTPStatus
 import h11
 
 from hkcli.backend.dynos import Dyno
+from hkcli.backend.errors import Restarting
 from hkcli.backend.router import faults, heads
 from hkcli.backend.router.faults import Code, Fault
 from hkcli.backend.router.record import Record
@@ -75,6 +76,7 @@ class Exchange:
         )
 
     async def run(self, host: str) -> None:
+        """Raises Restarting, before anything was done, when another state takes the platform's place."""
         site = self._routing.sites.find(host)
         if site is None:
             await answer_page(self._client, 404, faults.nothing_here(host), self._request.method)
@@ -85,6 +87,8 @@ class Exchange:
                 await self._route(site, host)
         except Fault as fault:
             code = fault.code
+        except Restarting:
+            raise
         except Exception:
             log.exception("host=%s event=routing_failed", host)
             code = Code.H99

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import ServerState
 
 from hkcli.backend.doorway import Doorway
-from hkcli.backend.guard import host_name
+from hkcli.backend.hosts import host_name
 from hkcli.backend.router.connection import RouterConnection
 from hkcli.backend.router.exchange import Routing
 from hkcli.backend.router.wire import HEAD_BYTES

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from hkcli.backend import releases
 from hkcli.backend.dynos import Dyno, DynoState
-from hkcli.backend.guard import is_loopback
+from hkcli.backend.hosts import is_loopback
 from hkcli.backend.router.faults import Code, Fault
 from hkcli.backend.store import App, Domain, Formation, Store
 
@@ -44,6 +44,8 @@ class Sites:
         return host.endswith(APPS_DOMAIN) or (not is_loopback(host) and self.find(host) is not None)
 
     def find(self, host: str) -> Site | None:
+        """Raises Restarting when what the store said is true no more."""
+        self._store.check_open()
         if self._as_of != self._store.commits or len(self._known) > KNOWN_LIMIT:
             self._known.clear()
         if host not in self._known:

@@ -15,7 +15,7 @@ OF_ACCOUNT = (
     "/teams",
 )
 OF_APP = ("sni-endpoints", "telemetry-drains", "webhooks", "webhook-deliveries", "webhook-events")
-OF_ADDON = ("log-drains", "webhooks", "webhook-deliveries", "webhook-events")
+OF_ADDON = ("webhooks", "webhook-deliveries", "webhook-events")
 
 
 def none(call: Call) -> Answer:

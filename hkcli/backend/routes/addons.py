@@ -1,20 +1,33 @@
 """Add-ons: created, found, changed, destroyed."""
 
-from hkcli.backend import apps, marketplace, schemas
+from collections.abc import Callable
+
+from hkcli.backend import apps, marketplace, partners, providers, schemas, sso
+from hkcli.backend.addons.provider import Plan
 from hkcli.backend.dashboard import access
-from hkcli.backend.endpoint import Answer, Call, Collection, route
-from hkcli.backend.store import Addon
+from hkcli.backend.endpoint import Answer, Call, Collection, Waiting, route
+from hkcli.backend.errors import Conflict, Forbidden, NotFound, PlatformError
+from hkcli.backend.faults import Fault
+from hkcli.backend.store import Addon, PartnerResource
 
 
 def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JSON:
     own = [each for each in marketplace.attachments(call.session, addon) if each.app_id == addon.app_id]
-    config_vars = sorted({name for each in own for name in each.config_vars})
-    return schemas.addon(addon, config_vars, message, access.web_url(call.platform, call.user, addon))
+    resource = call.session.get(PartnerResource, addon.id)
+    return schemas.addon(
+        addon,
+        sorted({name for each in own for name in each.config_vars}),
+        provider_id=(resource.provider_id if resource else None) or addon.id,
+        web_url=access.web_url(call.platform, call.user, addon),
+        message=message,
+    )
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Answer | Waiting:
     call.platform.provisioning.require(call.required("plan"))
     attachment = call.mapping("attachment").get("name")
+    fault: Fault | None = getattr(call.request.state, "fault", None)
+    is_sabotaged = fault is not None and fault.provisioning is not None
     addon, message = marketplace.create(
         call.work,
         call.app(),
@@ -23,8 +36,28 @@ def create(call: Call) -> Answer:
         attach_as=str(attachment) if attachment else None,
         options=call.mapping("config"),
         confirm=call.text("confirm"),
+        at_once=not is_sabotaged,
     )
-    return document(call, addon, message)
+    if fault and is_sabotaged:
+        call.platform.provisioning.sabotage(addon.id, fault)
+    if addon.state != "requested":
+        return document(call, addon, message)
+    partners.ask(call.work, addon, call.mapping("config"))
+
+    async def agreed() -> Callable[[Call], Answer]:
+        refusal = await call.platform.provisioning.answer(addon.id)
+        return lambda later: made(later, addon, refusal)
+
+    return Waiting(agreed)
+
+
+def made(call: Call, wanted: Addon, refusal: Exception | None) -> Answer:
+    """What became of an add-on that its partner was asked for. Raises PlatformError."""
+    addon = call.session.get(Addon, wanted.id)
+    if addon is None:
+        raise refusal if isinstance(refusal, PlatformError) else Conflict(f"{wanted.name} was removed meanwhile.")
+    resource = call.session.get(PartnerResource, addon.id)
+    return document(call, addon, resource.message if resource else None)
 
 
 def of_app(call: Call) -> Answer:
@@ -49,13 +82,37 @@ def info(call: Call) -> Answer:
     return document(call, found(call))
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> Answer | Waiting:
     addon = found(call)
-    if plan := call.text("plan"):
-        marketplace.change_plan(call.work, addon, plan)
     if name := call.text("name"):
         marketplace.rename(call.work, addon, name)
+    if wanted := call.text("plan"):
+        plan = marketplace.other_plan(call.user, addon, wanted)
+        if providers.manifest(addon.service):
+            return ask_for_plan(call, addon, plan)
+        marketplace.change_plan(call.work, addon, plan)
     return document(call, addon)
+
+
+def ask_for_plan(call: Call, addon: Addon, plan: Plan) -> Waiting:
+    if addon.state != "provisioned":
+        raise Conflict(f"{addon.name} is being provisioned still. Wait for it: heroku addons:wait {addon.name}")
+
+    async def agreed() -> Callable[[Call], Answer]:
+        config, message = await call.platform.partners.change_plan(addon.id, addon.service, plan.name)
+        return lambda later: changed(later, addon.id, plan, config, message)
+
+    return Waiting(agreed)
+
+
+def changed(call: Call, addon_id: str, plan: Plan, config: dict[str, str] | None, message: str | None) -> Answer:
+    addon = marketplace.one(call.session, call.user, addon_id)
+    marketplace.change_plan(call.work, addon, plan)
+    if config is not None:
+        changes = [{"name": name, "value": value} for name, value in config.items()]
+        gone = [{"name": name, "value": None} for name in addon.config if name not in config]
+        marketplace.set_config(call.work, addon, changes + gone)
+    return document(call, addon, message)
 
 
 def delete(call: Call) -> Answer:
@@ -66,12 +123,64 @@ def delete(call: Call) -> Answer:
 
 
 def config(call: Call) -> Answer:
-    return [{"name": name, "value": value} for name, value in sorted(found(call).config.items())]
+    addon = found(call)
+    return [{"name": prefix(addon) + name, "value": value} for name, value in sorted(addon.config.items())]
+
+
+def prefix(addon: Addon) -> str:
+    """Of the names that a third party's service has for its config vars, which are those of the first attachment."""
+    manifest = providers.manifest(addon.service)
+    return manifest.prefix if manifest else ""
 
 
 def update_config(call: Call) -> Answer:
-    marketplace.set_config(call.work, found(call), call.items("config"))
+    addon, changes = found(call), call.items("config")
+    if manifest := providers.manifest(addon.service):
+        check_partner(call, addon)
+        changes = [{**each, "name": manifest.own_name(str(each.get("name") or ""))} for each in changes]
+    marketplace.set_config(call.work, addon, changes)
     return config(call)
+
+
+def check_partner(call: Call, addon: Addon) -> None:
+    """Whether it is the service that made the add-on which asks. Raises Forbidden."""
+    speaking = partners.speaking(call.session, call.token)
+    if speaking is None or speaking.id != addon.id:
+        raise Forbidden(f"Only the service that provides {addon.name} may do that, with a token of its own.")
+
+
+def provision(call: Call) -> Answer:
+    """The partner says that the add-on is there."""
+    addon = found(call)
+    check_partner(call, addon)
+    if addon.state == "requested":
+        raise Conflict(f"{addon.name} was not answered yet: answer the request for it with 202 first.")
+    if addon.state == "provisioning":
+        marketplace.complete(call.work, addon, addon.config)
+    return document(call, addon)
+
+
+def deprovision(call: Call) -> Answer:
+    """The partner says that the add-on cannot be made, or is gone."""
+    addon = found(call)
+    check_partner(call, addon)
+    answer = document(call, addon)
+    call.work.note(addon.app, f"{addon.name} was deprovisioned by its provider")
+    marketplace.destroy(call.work, addon, force=True)
+    return {**answer, "state": "deprovisioned"}
+
+
+def log_in(call: Call) -> Answer:
+    """What a browser has to send to be logged in to the partner's dashboard. Not in the published schema."""
+    addon = found(call)
+    manifest = providers.manifest(addon.service)
+    if manifest is None or manifest.sso_url is None or manifest.sso_salt is None:
+        raise NotFound(f"{addon.name} has no dashboard.", "sso")
+    return {
+        "action": manifest.sso_url,
+        "method": "post",
+        "params": sso.parameters(call.session, manifest, addon, call.user),
+    }
 
 
 def resolve(call: Call) -> Answer:
@@ -93,5 +202,8 @@ ROUTES = [
     route("DELETE", "/apps/{app}/addons/{addon}", delete),
     route("GET", "/addons/{addon}/config", config),
     route("PATCH", "/addons/{addon}/config", update_config),
+    route("POST", "/addons/{addon}/actions/provision", provision),
+    route("POST", "/addons/{addon}/actions/deprovision", deprovision),
+    route("GET", "/addons/{addon}/sso", log_in),
     route("POST", "/actions/addons/resolve", resolve),
 ]

@@ -5,7 +5,7 @@ from typing import Any
 from hkcli.backend import apps, marketplace, providers, schemas
 from hkcli.backend.dashboard import access
 from hkcli.backend.endpoint import Answer, Call, Collection, route
-from hkcli.backend.errors import ConfirmationRequired
+from hkcli.backend.errors import ConfirmationRequired, NotFound
 from hkcli.backend.names import check_attachment
 from hkcli.backend.store import Attachment
 
@@ -14,7 +14,7 @@ def document(call: Call, attachment: Attachment) -> schemas.JSON:
     inclusion = call.request.headers.get("accept-inclusion", "")
     included: dict[str, Any] = {}
     web_url = access.web_url(call.platform, call.user, attachment.addon)
-    answer = schemas.attachment(attachment, web_url=web_url)
+    answer = schemas.attachment(attachment, web_url)
     if "config_vars" in inclusion:
         included["config_vars"] = attachment.config_vars
     if "addon:plan" in inclusion:
@@ -46,13 +46,16 @@ def info(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
+    for each in ("namespace", "namespace_config"):
+        call.reject(each, "add-ons of this backend have no credentials or other namespaces")
     app = apps.find(call.session, call.user, call.required("app"))
     addon = marketplace.one(call.session, call.user, call.required("addon"))
     taken = {each.name: each for each in marketplace.attachments_of_app(call.session, app)}
+    confirm = call.text("confirm")
     wanted = call.text("name") or providers.service(addon.service).attachment
     name = check_attachment(wanted) if call.text("name") else marketplace.default_name(wanted, set(taken))
     if name in taken:
-        if call.text("confirm") != app.name:
+        if confirm != app.name:
             raise ConfirmationRequired(f"{name} is already attached to {app.name}; this replaces it.", app.name)
         marketplace.detach(call.work, taken[name])
     return document(call, marketplace.attach(call.work, app, addon, name))
@@ -68,7 +71,10 @@ def delete(call: Call) -> Answer:
 def resolve(call: Call) -> Answer:
     app_name = call.text("app")
     app = apps.find(call.session, call.user, app_name) if app_name else None
-    return [document(call, marketplace.attachment(call.session, call.user, call.required("addon_attachment"), app=app))]
+    found = marketplace.attachment(call.session, call.user, call.required("addon_attachment"), app=app)
+    if (service := call.text("addon_service")) and providers.service(service).name != found.addon.service:
+        raise NotFound("Couldn't find that add on attachment.", "add_on attachment")
+    return [document(call, found)]
 
 
 ROUTES = [

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,14 @@ from hkcli.backend.endpoint import (
     read_body,
     route,
 )
-from hkcli.backend.errors import BadRequest, NotFound, TwoFactorRequired, Unauthorized, WrongSecondFactor
+from hkcli.backend.errors import (
+    BadRequest,
+    InvalidParams,
+    NotFound,
+    TwoFactorRequired,
+    Unauthorized,
+    WrongSecondFactor,
+)
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import User
 
@@ -32,6 +40,7 @@ async def create(request: Request) -> Response:
     body = await read_body(request)
     header = authorization_of(request)
     user_id = await who(platform, header, request.headers.get("heroku-two-factor-code"))
+    check_client(body)
     with platform.store.transaction() as session:
         user = session.get_one(User, user_id)
         record, token = accounts.authorize(
@@ -59,6 +68,12 @@ async def who(platform: Platform, header: str, code: str | None) -> str:
         return user.id
     await asyncio.sleep(FAILED_LOGIN_S)
     raise Unauthorized
+
+
+def check_client(body: dict[str, Any]) -> None:
+    """Raises InvalidParams when an OAuth client is named."""
+    if body.get("client") is not None:
+        raise InvalidParams("client cannot be given here: there are no OAuth clients.")
 
 
 async def check_second_factor(platform: Platform, user_id: str, code: str | None) -> None:
@@ -111,6 +126,7 @@ def delete(call: Call) -> Answer:
 
 def update(call: Call) -> Answer:
     record = accounts.authorization(call.session, call.user, call.path("id"))
+    check_client(call.body)
     if description := call.text("description"):
         record.description = description
     call.session.flush()

@@ -27,18 +27,22 @@ def info(call: Call) -> Answer:
 def create(call: Call) -> Answer:
     """Only what was uploaded here is fetched: other addresses would lead requests to services of the machine."""
     app, blob = call.app(), call.mapping("source_blob")
-    url, version, checksum = (text_of(blob, key) for key in ("url", "version", "checksum"))
+    url, version, checksum, about = (
+        text_of(blob, key) for key in ("url", "version", "checksum", "version_description")
+    )
     if not url:
         raise BadRequest("source_blob.url is required.")
+    buildpacks = buildpacks_of(call.body.get("buildpacks"))
     archive = call.platform.sources.path(source_id(call.platform, url))
     order = Order(
         app_id=app.id,
         user_id=call.user.id,
         version=version,
         place=partial(sources.place, archive, checksum),
-        buildpacks=buildpacks_of(call.body.get("buildpacks")),
+        buildpacks=buildpacks,
         source_url=url,
         checksum=checksum,
+        version_description=about,
     )
     return schemas.build(call.platform.builds.order(call.work, order), app, call.platform.urls)
 
@@ -63,7 +67,7 @@ def buildpacks_of(wanted: object) -> tuple[str, ...]:
         return ()
     if not isinstance(wanted, list) or not all(isinstance(each, dict) for each in wanted):
         raise BadRequest('buildpacks must be an array of {"url"} or {"name"}.')
-    return tuple(installations.normal(str(each.get("url") or each.get("name") or "")) for each in wanted)
+    return tuple(installations.normal(each.get("url") or each.get("name") or "") for each in wanted)
 
 
 def cancel(call: Call) -> Answer:

@@ -47,6 +47,7 @@ def info(call: Call) -> Answer:
 
 def create(call: Call) -> Answer:
     app = call.app()
+    call.flag("silent")  # nobody is written to, in any case
     return of_collaborator(app, sharing.share(call.work, app, call.required("user")))
 
 

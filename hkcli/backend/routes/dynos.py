@@ -8,6 +8,8 @@ from hkcli.backend.dynos import Dyno, DynoSpec
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.engines.local import Terminal
 from hkcli.backend.errors import BadRequest, InvalidParams, NotFound
+from hkcli.backend.one_offs import TIME_TO_LIVE_S
+from hkcli.backend.rendezvous import HOLD_S
 from hkcli.backend.store import App
 
 MAX_COMMAND_CHARS = 100_000
@@ -46,9 +48,16 @@ def run(call: Call) -> Answer:
         environment=environment(call),
         size=catalog.size(call.text("size") or "Basic").name,
     )
-    attach = call.body.get("attach") is True
-    terminal = None if not attach or call.body.get("force_no_tty") else terminal_of(spec)
-    dyno = call.platform.supervisor.run_one_off(spec, attach=attach, terminal=terminal, user=call.user.email)
+    attach, without_terminal = call.flag("attach") or False, call.flag("force_no_tty") or False
+    ours = call.request.headers.get("user-agent", "").startswith("hkcli/")
+    dyno = call.platform.supervisor.run_one_off(
+        spec,
+        attach=attach,
+        terminal=terminal_of(spec) if attach and not without_terminal else None,
+        user=call.user.email,
+        time_to_live_s=min(call.number("time_to_live") or TIME_TO_LIVE_S, TIME_TO_LIVE_S),
+        hold_s=0 if ours else HOLD_S,
+    )
     return schemas.dyno(dyno)
 
 
@@ -62,7 +71,10 @@ def unused_name(call: Call, app: App) -> str:
 
 def environment(call: Call) -> dict[str, str]:
     """What the client adds to the config vars; clients send numbers as well as texts. Raises InvalidParams."""
-    given = {name: str(value) for name, value in call.mapping("env").items() if value is not None}
+    given = {name: value for name, value in call.mapping("env").items() if value is not None}
+    if odd := [name for name, value in given.items() if not isinstance(value, str | int | float)]:
+        raise BadRequest(f"env must be an object of strings; {odd[0]} is none.")
+    given = {name: str(value) for name, value in given.items()}
     for name, value in given.items():
         names.check_variable(name, value)
     return given

@@ -29,6 +29,7 @@ def document(fault: Fault) -> dict[str, object]:
         "cut_lines": fault.cut.lines,
         "cut_bytes": fault.cut.bytes,
         "cut_s": fault.cut.seconds,
+        "provisioning": fault.provisioning,
         "met": fault.met,
     }
 
@@ -49,6 +50,7 @@ def create(call: Call) -> Answer:
         chance=number["chance"],
         seed=whole(number["seed"]),
         cut=Cut(whole(number["cut_lines"]), whole(number["cut_bytes"]), number["cut_s"]),
+        provisioning=call.text("provisioning"),
     )
     return document(call.platform.faults.add(fault))
 

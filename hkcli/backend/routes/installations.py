@@ -14,7 +14,7 @@ def every(call: Call) -> Answer:
 
 
 def replace(call: Call) -> Answer:
-    wanted = [str(each.get("buildpack") or "") for each in call.items("updates")]
+    wanted = [each.get("buildpack") or "" for each in call.items("updates")]
     return [document(each) for each in installations.replace(call.work, call.app(), wanted)]
 
 

@@ -1,6 +1,5 @@
 """Log sessions: a ticket for an app's log, and the stream behind it in either framing."""
 
-import re
 import uuid
 from datetime import UTC, datetime
 
@@ -9,7 +8,6 @@ from starlette.responses import Response, StreamingResponse
 
 from hkcli.backend import schemas
 from hkcli.backend.endpoint import Answer, Call, open_route, route
-from hkcli.backend.errors import BadRequest
 from hkcli.backend.logplex import Framing, LogFilter
 from hkcli.backend.platform import Platform
 
@@ -24,20 +22,12 @@ def create(call: Call) -> Answer:
         "app": call.app().id,
         "source": call.text("source"),
         "dyno": call.text("dyno") or call.text("dyno_name") or call.text("type") or call.text("ps"),
-        "lines": lines(call.body.get("lines")),
+        "lines": min(DEFAULT_LINES if (lines := call.number("lines")) is None else lines, MAX_LINES),
         "tail": call.flag("tail") or False,
     }
     now = schemas.timestamp(datetime.now(UTC))
     url = f"{call.platform.urls.api}/logs/{call.platform.seal.close('logs', ticket)}"
     return {"id": str(uuid.uuid4()), "logplex_url": url, "created_at": now, "updated_at": now}
-
-
-def lines(value: object) -> int:
-    if value is None:
-        return DEFAULT_LINES
-    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", str(value)):
-        raise BadRequest("lines must be a number.")
-    return min(int(str(value)), MAX_LINES)
 
 
 async def stream(request: Request) -> Response:

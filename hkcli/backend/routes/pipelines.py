@@ -61,6 +61,9 @@ def info(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
+    owner = call.mapping("owner")
+    if (owner.get("id") or call.user.id, owner.get("type") or "user") != (call.user.id, "user"):
+        raise InvalidParams("owner must be yourself: there are no teams here.")
     pipeline = pipelines.create(call.work, call.required("name"))
     return document(pipeline)
 

@@ -22,6 +22,7 @@ def info(call: Call) -> Answer:
 
 def create(call: Call) -> Answer:
     app = call.app()
+    call.reject("oci_image", "apps of this backend run slugs")
     if target := call.text("release"):
         made = releases.roll_back(call.work, app, releases.find(call.session, app, target))
     elif slug := call.text("slug"):

@@ -29,6 +29,7 @@ def info(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
+    call.flag("silent")  # nobody is written to, in any case
     app = apps.find(call.session, call.user, call.required("app"))
     return document(sharing.offer(call.work, app, call.required("recipient")))
 

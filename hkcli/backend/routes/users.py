@@ -15,12 +15,15 @@ def every(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    """The new account, with its password (one is invented when none is given) and a token, shown once."""
+    """The new account, with its password (one is invented when none is given) and a token, shown once.
+
+    `two_factor_code`: what a login takes besides the password; `verified`: whether they may have what costs money."""
     accounts.check_operator(call.session, call.user)
     password = call.text("password") or secrets.token_urlsafe(12)
     if len(password) < SHORTEST_PASSWORD:
         raise InvalidParams(f"password must have {SHORTEST_PASSWORD} characters or more.")
     user = accounts.create_user(call.session, call.required("email"), password)
+    user.verified = call.flag("verified") is not False
     if code := call.text("two_factor_code"):
         accounts.set_second_factor(user, code)
     _, token = accounts.authorize(call.session, user, "Made with the account")

@@ -28,7 +28,7 @@ def row(each: Collaborator) -> list[str]:
     return [email_of(each), each.get("role") or "collaborator", ", ".join(permissions)]
 
 
-@app_command("access:add", epilog="Example: heroku access:add ada@example.com --app example-app")
+@app_command("access:add")
 @click.argument("email")
 @click.option("-p", "--permissions", metavar="NAMES", help="on a team's app: deploy, manage, operate, view")
 @json_option
@@ -50,9 +50,7 @@ def named_permissions(text: str) -> list[str]:
     return sorted({"view", *text.replace(" ", "").split(",")} - {""})
 
 
-@app_command(
-    "access:update", epilog="Example: heroku access:update ada@example.com -p deploy,operate --app example-app"
-)
+@app_command("access:update")
 @click.argument("email")
 @click.option("-p", "--permissions", metavar="NAMES", required=True, help="deploy, manage, operate, view")
 @json_option

@@ -81,7 +81,7 @@ def row(addon: Addon, attached_as: tuple[str, ...]) -> list[str]:
     return [label, plan, monthly_text(price), STATES.get(addon["state"], addon["state"])]
 
 
-@app_command("addons:add", epilog="Example: heroku addons:add dj --app example-app")
+@app_command("addons:add")
 @click.argument("plan", metavar="SERVICE[:PLAN]")
 @click.argument("settings", metavar="[-- --KEY VALUE...]", nargs=-1, type=click.UNPROCESSED)
 @click.option("--name", metavar="NAME", help="global name of the add-on")
@@ -107,16 +107,19 @@ def addons_add(
     }
     wishes |= {key: value for key, value in {"name": name, "confirm": confirm}.items() if value}
     addon = add(run, plan, wishes)
+    message = addon.get("provision_message")
     if wait:
         addon = wait_until(run, addon)
     if as_json:
         run.out.json(addon)
         return
-    if message := addon.get("provision_message"):
+    if message:
         run.out.line(message.rstrip("\n"))
     run.out.line(created_line(addon))
     if addon["state"] == "deprovisioned":
-        raise HerokuError(f"The add-on {addon['name']} was not provisioned.")
+        raise HerokuError(
+            f"The add-on {addon['name']} was not provisioned.", next=(f"Why: heroku logs --dyno api --app {run.app}",)
+        )
 
 
 def add(run: Run, plan: str, wishes: dict[str, object]) -> Addon:
@@ -196,7 +199,7 @@ def wait_until(run: Run, addon: Addon, interval_s: float = POLL_S) -> Addon:
     return addon
 
 
-@app_command("addons:remove", epilog="Example: heroku addons:remove dj --app example-app --confirm example-app")
+@app_command("addons:remove")
 @click.argument("names", metavar="ADDON...", nargs=-1, required=True)
 @click.option("-f", "--force", is_flag=True, help="also when it is attached to other apps")
 @click.option("--wait", is_flag=True, help="until it is gone")
@@ -305,7 +308,7 @@ def addons_plans(run: Run, service: str, as_json: bool) -> None:
         near = nearest(service, [each["name"] for each in run.api.addon_services()])
         error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them all: heroku addons:services",)
         raise
-    plans = sorted(plans, key=lambda plan: (plan.get("price") or {"cents": 0})["cents"])
+    plans = sorted(plans, key=lambda plan: ((plan.get("price") or {"cents": 0})["cents"], plan["name"]))
     if as_json:
         run.out.json(plans)
         return
@@ -321,7 +324,7 @@ def addons_plans(run: Run, service: str, as_json: bool) -> None:
     run.out.table(["", "Slug", "Name", "Price"], rows)
 
 
-@app_command("addons:upgrade", epilog="Example: heroku addons:upgrade dj:trio --app example-app")
+@app_command("addons:upgrade")
 @click.argument("words", metavar="[ADDON] SERVICE:PLAN", nargs=-1, required=True)
 @json_option
 def addons_upgrade(run: Run, words: tuple[str, ...], as_json: bool) -> None:

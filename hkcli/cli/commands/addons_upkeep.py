@@ -1,12 +1,12 @@
-"""Add-ons that are there: another name, their dashboard and documentation, and waiting until they are ready."""
+"""Add-ons that are there: another name, their documentation and dashboard, and waiting until they are ready."""
 
 import click
 
 from hkcli.api.errors import HerokuError, NotFound
 from hkcli.cli.browser import show_page
 from hkcli.cli.commands.addons import POLL_S, STATES, resolve, wait_until
+from hkcli.cli.commands.attachments import addon_named
 from hkcli.cli.context import Run, app_command, command, json_option
-from hkcli.cli.dispatch import nearest
 
 DOCS = "https://devcenter.heroku.com/articles/{}"
 
@@ -17,12 +17,7 @@ DOCS = "https://devcenter.heroku.com/articles/{}"
 @json_option
 def addons_rename(run: Run, addon: str, new_name: str, as_json: bool) -> None:
     """Give an add-on another name."""
-    try:
-        found = run.api.addon_anywhere(addon)
-    except NotFound as error:
-        near = nearest(addon, [each["name"] for each in run.api.all_addons()])
-        error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them: heroku addons --all",)
-        raise
+    found = addon_named(run, addon)
     with run.out.progress(f"Renaming {found['name']} to {new_name}"):
         renamed = run.api.rename_addon(found["app"]["id"], found["id"], new_name)
     if as_json:

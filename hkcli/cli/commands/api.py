@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 
-@command("api", epilog="Examples: heroku api /apps    heroku api PATCH /apps/example-app -F maintenance=true")
+@command("api")
 @click.argument("words", metavar="[METHOD] PATH", nargs=-1, required=True)
 @click.option("-F", "--field", "fields", metavar="KEY=VALUE", multiple=True, help="a key of the body")
 @click.option("--input", "source", metavar="FILE", help="the body, as JSON; - is stdin")

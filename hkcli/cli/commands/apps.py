@@ -12,7 +12,7 @@ from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper
 from hkcli.cli.units import price_text, size_text
 
 
-@command("apps", epilog="Examples: heroku apps    heroku apps --all --json")
+@command("apps")
 @click.option("-A", "--all", "everywhere", is_flag=True, help="those of all your teams too")
 @click.option("-t", "--team", metavar="TEAM", help="those of a team [HEROKU_TEAM]")
 @click.option("-s", "--space", metavar="SPACE", help="those of a private space")
@@ -64,7 +64,7 @@ def list_under(run: Run, title: str, rows: list[list[str]]) -> None:
         run.out.line("\t".join(row))
 
 
-@command("create", epilog="Example: heroku create example-app --addons dj")
+@command("create")
 @click.argument("name", required=False)
 @click.option("-r", "--remote", "remote_name", default="heroku", metavar="NAME", help="name of the git remote [heroku]")
 @click.option("-n", "--no-remote", is_flag=True, help="leave git alone")

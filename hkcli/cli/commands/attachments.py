@@ -2,14 +2,14 @@
 
 import click
 
-from hkcli.api.documents import Attachment
+from hkcli.api.documents import Addon, Attachment
 from hkcli.api.errors import ConfirmationRequired, NotFound
 from hkcli.cli.commands.config import release_of
 from hkcli.cli.context import Run, app_command, confirm_option, json_option
 from hkcli.cli.dispatch import nearest
 
 
-@app_command("addons:attach", epilog="Example: heroku addons:attach dj-round-1 --as JOBS --app example-app")
+@app_command("addons:attach")
 @click.argument("addon")
 @click.option("--as", "name", metavar="NAME", help="name it is attached under, the beginning of its config vars")
 @click.option("--credential", metavar="NAME", help="credential of a database, instead of the default one")
@@ -19,7 +19,7 @@ def addons_attach(
     run: Run, addon: str, name: str | None, credential: str | None, confirm: str | None, as_json: bool
 ) -> None:
     """Attach an add-on of any of your apps to an app."""
-    found = run.api.addon_anywhere(addon)
+    found = addon_named(run, addon)
     wishes: dict[str, object] = {"addon": found["name"], "app": run.app}
     more = {
         "name": name,
@@ -31,6 +31,16 @@ def addons_attach(
         step.done(release_of(run))
     if as_json:
         run.out.json(attachment)
+
+
+def addon_named(run: Run, name: str) -> Addon:
+    """An add-on of any app, by its own name. Raises NotFound with the nearest names."""
+    try:
+        return run.api.addon_anywhere(name)
+    except NotFound as error:
+        near = nearest(name, [each["name"] for each in run.api.all_addons()])
+        error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them: heroku addons --all",)
+        raise
 
 
 def attach(run: Run, wishes: dict[str, object]) -> Attachment:

@@ -11,6 +11,7 @@ from hkcli.api.errors import ApiError, HerokuError, TwoFactorRequired, Unauthori
 from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.netrc import erase, lookup, store
 
+TOKENS_PAGE = "https://dashboard.heroku.com/account"
 LONGEST_LOGIN_S = 30 * 24 * 3600
 """As Heroku allows."""
 
@@ -35,7 +36,15 @@ def login(run: Run, interactive: bool, with_token: bool, expires_in_s: int, as_j
             "HEROKU_API_KEY is set, and would be used in place of what a login stores.",
             next=("Unset it first: unset HEROKU_API_KEY",),
         )
-    email, token = token_given(run) if with_token else token_for_password(run, expires_in_s)
+    try:
+        email, token = token_given(run) if with_token else token_for_password(run, expires_in_s)
+    except Unauthorized as error:
+        error.next = ("The token is not accepted." if with_token else "Email, password or code is wrong. Try again.",)
+        raise
+    except ApiError as error:
+        if error.id == "device_trust_required":
+            error.next = (f"Log in with a token of yours instead: heroku login --token   Tokens: {TOKENS_PAGE}",)
+        raise
     for machine in run.host.machines:
         store(run.netrc, machine, email, token)
     run.out.talk(f"Logged in as {email} to {run.host.api}")
@@ -49,7 +58,7 @@ def token_given(run: Run) -> tuple[str, str]:
     else:
         token = run.out.stdin.readline().strip()
     if not token:
-        raise HerokuError("No token was given.", next=("On Heroku: https://dashboard.heroku.com/account",))
+        raise HerokuError("No token was given.", next=(f"On Heroku: {TOKENS_PAGE}",))
     return run.api_with(token).account()["email"], token
 
 

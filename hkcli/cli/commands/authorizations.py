@@ -1,8 +1,12 @@
 """OAuth authorizations: the tokens that act for a user."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from hkcli.api.documents import Authorization
+from hkcli.api.errors import NotFound
 from hkcli.cli.context import Run, command, json_option
 
 
@@ -21,7 +25,7 @@ def authorizations(run: Run, as_json: bool) -> None:
     run.out.table(["Description", "ID", "Scope"], rows)
 
 
-@command("authorizations:create", epilog="Example: heroku authorizations:create -d 'from CI' --short")
+@command("authorizations:create")
 @click.option("-d", "--description", metavar="TEXT", help="what it is for")
 @click.option("-e", "--expires-in", type=click.IntRange(1), metavar="SECONDS", help="how long it is valid")
 @click.option("-s", "--scope", metavar="SCOPES", help="what it may do, as in read,write-protected")
@@ -47,7 +51,19 @@ def authorizations_create(
 @json_option
 def authorizations_info(run: Run, identity: str, as_json: bool) -> None:
     """Show an authorization."""
-    tell(run, run.api.authorization(identity), as_json)
+    with known_id():
+        found = run.api.authorization(identity)
+    tell(run, found, as_json)
+
+
+@contextmanager
+def known_id() -> Iterator[None]:
+    """An id that is not there: say where ids are."""
+    try:
+        yield
+    except NotFound as error:
+        error.next = ("See their ids: heroku authorizations",)
+        raise
 
 
 def tell(run: Run, each: Authorization, as_json: bool) -> None:
@@ -94,7 +110,7 @@ def authorizations_update(
         wishes["client"] = {"id": client_id, "secret": client_secret}
     if not wishes:
         raise click.UsageError("Nothing is to be changed. Try: --description TEXT")
-    with run.out.progress("Updating OAuth Authorization"):
+    with known_id(), run.out.progress("Updating OAuth Authorization"):
         changed = run.api.update_authorization(identity, wishes)
     tell(run, changed, as_json)
 
@@ -104,7 +120,7 @@ def authorizations_update(
 @json_option
 def authorizations_rotate(run: Run, identity: str, as_json: bool) -> None:
     """Give an authorization a new token; the old one ends."""
-    with run.out.progress("Rotating OAuth Authorization"):
+    with known_id(), run.out.progress("Rotating OAuth Authorization"):
         rotated = run.api.rotate_authorization(identity)
     tell(run, rotated, as_json)
 
@@ -114,7 +130,7 @@ def authorizations_rotate(run: Run, identity: str, as_json: bool) -> None:
 @json_option
 def authorizations_revoke(run: Run, identity: str, as_json: bool) -> None:
     """Revoke an authorization; its token is invalid at once."""
-    with run.out.progress("Revoking OAuth Authorization") as step:
+    with known_id(), run.out.progress("Revoking OAuth Authorization") as step:
         gone = run.api.revoke(identity)
         step.done(gone.get("description") or "")
     if as_json:

@@ -117,7 +117,7 @@ def backend_status(run: Run, as_json: bool) -> None:
     run.exit_status = 0 if state else 1
 
 
-@command("backend:env", epilog='Use it like this: eval "$(heroku backend:env)"   In fish: heroku backend:env | source')
+@command("backend:env")
 @click.option("--shell", type=click.Choice(["sh", "fish"]), help="whose syntax; by default that of $SHELL")
 @json_option
 def backend_env(run: Run, shell: str | None, as_json: bool) -> None:

@@ -19,9 +19,14 @@ def effect(fault: dict[str, Any]) -> str:
         "cut off after {cut_lines} lines": fault["cut_lines"],
         "cut off after {cut_bytes} bytes": fault["cut_bytes"],
         "cut off after {cut_s} s": fault["cut_s"],
+        "provisioning {provisioning}": fault["provisioning"],
         "{chance:.0%} of them (seed {seed})": fault["chance"],
     }
     return ", ".join(text.format(**fault) for text, value in parts.items() if value)
+
+
+def times_left(fault: dict[str, Any]) -> str:
+    return UNLIMITED if fault["times"] is None else str(fault["times"])
 
 
 @command("backend:faults")
@@ -37,7 +42,7 @@ def backend_faults(run: Run, as_json: bool) -> None:
                 each["id"][:SHORT_ID],
                 each["pattern"],
                 effect(each),
-                str(each["times"] or "until cleared"),
+                times_left(each),
                 str(each["met"]),
             )
             for each in faults
@@ -45,17 +50,18 @@ def backend_faults(run: Run, as_json: bool) -> None:
         run.out.table(("id", "request", "effect", "times left", "met"), rows)
 
 
-@command(
-    "backend:faults:add",
-    epilog="For example: heroku backend:faults:add 'POST /apps/*/addons' --status 503 --times 2"
-    "   A tail that breaks off: heroku backend:faults:add 'GET /logs/*' --cut-lines 20",
-)
+@command("backend:faults:add")
 @click.argument("pattern")
 @click.option("--status", type=click.IntRange(400, 599), help="answer with this status (429: as Heroku's rate limit)")
 @click.option("--delay", type=click.FloatRange(0, 600), metavar="SECONDS", help="wait before anything else")
 @click.option("--cut-lines", type=click.IntRange(1), metavar="N", help="break the answer off after N lines of a log")
 @click.option("--cut-bytes", type=click.IntRange(1), metavar="N", help="break it off after N bytes")
 @click.option("--cut-after", type=click.FloatRange(0, 600, min_open=True), metavar="SECONDS", help="break it off then")
+@click.option(
+    "--provisioning",
+    type=click.Choice(["fails", "hangs"]),
+    help="let an add-on be asked for, but not come to be; one that hangs does when the fault is cleared",
+)
 @click.option("--times", type=click.IntRange(1), metavar="N", help="so many requests; by default until it is cleared")
 @click.option(
     "--chance", type=click.FloatRange(0, 1, min_open=True), metavar="P", help="of a request to meet it, 0 to 1"
@@ -70,6 +76,7 @@ def backend_faults_add(
     cut_lines: int | None,
     cut_bytes: int | None,
     cut_after: float | None,
+    provisioning: str | None,
     times: int | None,
     chance: float | None,
     seed: int | None,
@@ -86,6 +93,7 @@ def backend_faults_add(
         "cut_lines": cut_lines,
         "cut_bytes": cut_bytes,
         "cut_s": cut_after,
+        "provisioning": provisioning,
         "times": times,
         "chance": chance,
         "seed": seed,

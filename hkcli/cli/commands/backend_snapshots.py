@@ -38,11 +38,11 @@ def backend_snapshot(run: Run, as_json: bool) -> None:
     if as_json:
         run.out.json(snapshots)
     else:
-        rows = [(each["name"], each["created_at"], ", ".join(each["apps"]), each["version"]) for each in snapshots]
-        run.out.table(("name", "saved", "apps", "version"), rows)
+        rows = [(each["name"], each["created_at"], summary(each), each["version"]) for each in snapshots]
+        run.out.table(("name", "saved", "holds", "version"), rows)
 
 
-@command("backend:snapshot:save", epilog="For example: heroku backend:snapshot:save deployed")
+@command("backend:snapshot:save")
 @click.argument("name")
 @json_option
 def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
@@ -58,7 +58,7 @@ def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
         run.out.json(snapshot)
 
 
-@command("backend:snapshot:restore", epilog="For example: heroku backend:snapshot:restore deployed")
+@command("backend:snapshot:restore")
 @click.argument("name")
 @json_option
 def backend_snapshot_restore(run: Run, name: str, as_json: bool) -> None:

@@ -33,14 +33,16 @@ def backend_users(run: Run, as_json: bool) -> None:
 @command("backend:users:add")
 @click.argument("email")
 @click.option("--two-factor-code", metavar="CODE", help="what a login asks for besides the password")
+@click.option("--unverified", is_flag=True, help="as without a credit card: no add-on that costs something")
 @json_option
-def backend_users_add(run: Run, email: str, two_factor_code: str | None, as_json: bool) -> None:
+def backend_users_add(run: Run, email: str, two_factor_code: str | None, unverified: bool, as_json: bool) -> None:
     """Add a user; show their password and token.
 
     They see only their own apps, and those shared with them.
     """
     with run.out.progress(f"Adding {email}"):
-        user = as_operator(run).add_backend_user(email, two_factor_code)
+        wishes = {"email": email, "two_factor_code": two_factor_code, "verified": not unverified}
+        user = as_operator(run).add_backend_user(wishes)
     if as_json:
         run.out.json(user)
     else:

@@ -49,7 +49,7 @@ def url_meant(word: str) -> str:
     return REGISTRY.format(word)
 
 
-@app_command("buildpacks:add", epilog="Example: heroku buildpacks:add heroku/nodejs --index 1 --app example-app")
+@app_command("buildpacks:add")
 @click.argument("buildpack")
 @index_option
 @json_option
@@ -61,7 +61,7 @@ def buildpacks_add(run: Run, buildpack: str, index: int | None, as_json: bool) -
     put(run, [*present[:place], url, *present[place:]], "added", as_json)
 
 
-@app_command("buildpacks:set", epilog="Example: heroku buildpacks:set heroku/ruby --app example-app")
+@app_command("buildpacks:set")
 @click.argument("buildpack")
 @index_option
 @json_option

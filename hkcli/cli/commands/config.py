@@ -50,7 +50,7 @@ def config_get(run: Run, keys: tuple[str, ...], shell: bool, as_json: bool) -> N
         run.out.line(f"{key}={quote(value)}" if shell else value)
 
 
-@app_command("config:set", epilog="Example: heroku config:set LANG=en_GB.UTF-8 --app example-app")
+@app_command("config:set")
 @click.argument("words", metavar="KEY=VALUE...", nargs=-1, required=True)
 @json_option
 def config_set(run: Run, words: tuple[str, ...], as_json: bool) -> None:

@@ -15,7 +15,7 @@ from hkcli.cli.context import Run, app_command, confirm_option, json_option
 HEAD = "# Config vars of {}: KEY=value, quoted as for a shell. A line that is taken out unsets its key.\n"
 
 
-@app_command("config:edit", epilog="Example: EDITOR=vim heroku config:edit --app example-app")
+@app_command("config:edit")
 @click.argument("key", required=False)
 @confirm_option
 @json_option

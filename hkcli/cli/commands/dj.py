@@ -28,7 +28,7 @@ COUNTING_SHARE = 0.25
 MOST_LISTED = 1000
 
 
-@app_command("dj", epilog="Examples: heroku dj    heroku dj --json    heroku dj --max-age 60 --max-failed 0")
+@app_command("dj")
 @click.option("--max-age", type=click.FloatRange(0), metavar="SECONDS", help="fail if a job is due for longer")
 @click.option("--max-failed", type=click.IntRange(0), metavar="COUNT", help="fail if more jobs were given up")
 @click.option("--once", is_flag=True, help="one picture, not a live screen")
@@ -209,7 +209,7 @@ def wait(source: Source, pressed: Any, interval_s: float, since: float) -> bool:
 # --- jobs
 
 
-@app_command("dj:jobs", epilog="Examples: heroku dj:jobs --failed    heroku dj:jobs --waiting --queue mail -n 200")
+@app_command("dj:jobs")
 @click.option("--failed", "state", flag_value="FAILED", help="only those that were given up")
 @click.option("--running", "state", flag_value="RUNNING", help="only those that a worker has locked")
 @click.option("--waiting", "state", flag_value="WAITING", help="only those that wait")
@@ -318,7 +318,7 @@ def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | N
     return source.table.selected(wanted, datetime.now(UTC))
 
 
-@app_command("dj:retry", epilog="Examples: heroku dj:retry 42    heroku dj:retry --matching Timeout --dry-run")
+@app_command("dj:retry")
 @chosen_options
 @confirm_option
 @json_option
@@ -348,7 +348,7 @@ def dj_retry(
         say_changed(run, found, changed)
 
 
-@app_command("dj:remove", epilog="Examples: heroku dj:remove 42    heroku dj:remove --failed --confirm example-app")
+@app_command("dj:remove")
 @chosen_options
 @confirm_option
 @json_option

@@ -39,7 +39,7 @@ def row(each: Domain) -> list[str]:
     return [each["hostname"], each["cname"] or "", each["status"]]
 
 
-@app_command("domains:add", epilog="Example: heroku domains:add www.example.com --app example-app")
+@app_command("domains:add")
 @click.argument("hostname")
 @click.option("-c", "--cert", metavar="NAME", help="certificate of the domain")
 @click.option("--wait", is_flag=True, help="until the domain is ready")

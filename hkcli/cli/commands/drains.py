@@ -12,7 +12,7 @@ from hkcli.cli.dispatch import nearest
 @json_option
 def drains(run: Run, as_json: bool) -> None:
     """List the log drains of an app."""
-    found = run.api.drains(run.app)
+    found = sorted(run.api.drains(run.app), key=lambda each: (target_of(each), each["token"]))
     if as_json:
         run.out.json(found)
         return
@@ -26,7 +26,7 @@ def target_of(drain: Drain) -> str:
     return drain["addon"]["name"] if drain.get("addon") else drain["url"]  # type: ignore[index]
 
 
-@app_command("drains:add", epilog="Example: heroku drains:add syslog+tls://logs.example.com:6514 --app example-app")
+@app_command("drains:add")
 @click.argument("url")
 @json_option
 def drains_add(run: Run, url: str, as_json: bool) -> None:

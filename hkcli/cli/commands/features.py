@@ -50,12 +50,12 @@ def features_info(run: Run, feature: str, as_json: bool) -> None:
     show_one(run, of_app(run, feature), as_json)
 
 
-def of_app(run: Run, name: str) -> Feature:
+def of_app(run: Run, name: str, listing: str = "heroku features") -> Feature:
     try:
         return run.api.feature(run.app, name)
     except NotFound as error:
         if error.resource != "app":
-            error.next = hint(name, run.api.features(run.app), "heroku features")
+            error.next = hint(name, run.api.features(run.app), listing)
         raise
 
 
@@ -152,7 +152,7 @@ def anywhere(run: Run, name: str) -> tuple[Feature, bool]:
         if not has_app:
             error.next = (*hint(name, run.api.account_features(), "heroku labs"), "Of an app: --app APP")
             raise
-    return of_app(run, name), True
+    return of_app(run, name, "heroku labs"), True
 
 
 @app_command("labs:enable")

@@ -12,7 +12,7 @@ from hkcli.cli.git_remote import set_credential_helper, this_program
 from hkcli.cli.hosts import Host, host_at, is_loopback
 
 
-@app_command("git:remote", epilog="Example: heroku git:remote --app example-app")
+@app_command("git:remote")
 @json_option
 def git_remote(run: Run, as_json: bool) -> None:
     """Make a git remote lead to an app; --remote names it."""

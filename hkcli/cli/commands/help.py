@@ -107,6 +107,8 @@ def help_text(name: str) -> str:
 
 
 def description(name: str) -> dict[str, Any]:
+    from hkcli.cli.examples import EXAMPLES
+
     found = load(name)
     return {
         "command": name,
@@ -114,6 +116,7 @@ def description(name: str) -> dict[str, Any]:
         "summary": found.get_short_help_str(limit=200),
         "arguments": list(arguments_of(found)),
         "options": list(options_of(found)),
+        "examples": list(EXAMPLES.get(name, ())),
     }
 
 

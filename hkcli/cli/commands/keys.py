@@ -15,7 +15,7 @@ from hkcli.cli.dispatch import nearest
 @json_option
 def keys(run: Run, whole: bool, as_json: bool) -> None:
     """List your SSH keys."""
-    found = run.api.ssh_keys()
+    found = sorted(run.api.ssh_keys(), key=lambda each: (each["public_key"].split()[2:], each["fingerprint"]))
     if as_json:
         run.out.json(found)
         return
@@ -34,7 +34,7 @@ def shortened(public_key: str) -> str:
     return " ".join([kind, f"{data[:10]}...{data[-10:]}", *comment]).strip()
 
 
-@command("keys:add", epilog="Example: heroku keys:add ~/.ssh/id_ed25519.pub")
+@command("keys:add")
 @click.argument("file", required=False)
 @click.option("-y", "--yes", is_flag=True, help="don't ask")
 @json_option

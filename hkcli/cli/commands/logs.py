@@ -8,7 +8,9 @@ import click
 from click.core import ParameterSource
 
 from hkcli.api.logs import LogReader
+from hkcli.cli.commands.ps import ONE_OFF_TYPES
 from hkcli.cli.context import Run, app_command
+from hkcli.cli.dispatch import nearest
 from hkcli.cli.log_lines import Colours, as_json_lines, lines_since
 
 MOST_LINES = 1500
@@ -16,7 +18,7 @@ AGO = re.compile(r"(\d+)([smhd])")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@app_command("logs", epilog="Examples: heroku logs -n 20 --dyno worker    heroku logs --tail")
+@app_command("logs")
 @click.option("-n", "--num", type=click.IntRange(0, MOST_LINES), default=100, metavar="COUNT", help="how many lines")
 @click.option("-t", "--tail", is_flag=True, help="go on as new lines come")
 @click.option("-s", "--source", metavar="SOURCE", help="only app, or only heroku")
@@ -75,6 +77,19 @@ def show_log(
     stdout.flush()
     change = as_json_lines if as_json else Colours().block if coloured else None
     blocks = lines_since(reader.blocks(), since) if since else reader.blocks()
+    is_empty = True
     for block in blocks:
+        is_empty = False
         stdout.buffer.write(change(block) if change else block)
         stdout.buffer.flush()
+    if is_empty and (wanted := asked.get("dyno")):
+        explain_silence(run, str(wanted))
+
+
+def explain_silence(run: Run, wanted: str) -> None:
+    """A dyno or type that may be mistyped: say so, with the nearest there are."""
+    types = [each["type"] for each in run.api.formation(run.app)]
+    if wanted.partition(".")[0] not in (*types, *ONE_OFF_TYPES):
+        near = nearest(wanted.partition(".")[0], types)
+        hint = f"Did you mean: {', '.join(near)}?" if near else f"Process types: {', '.join(types) or 'none yet'}"
+        run.out.warn(f"The log of {run.app} has no line of {wanted}, and it has no such process type. {hint}")

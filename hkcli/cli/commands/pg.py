@@ -105,7 +105,7 @@ def document(database: Database, owners: Mapping[str, str]) -> dict[str, object]
     }
 
 
-@app_command("pg:psql", epilog="Example: heroku pg:psql -c 'select count(*) from delayed_jobs' --app example-app")
+@app_command("pg:psql")
 @click.argument("database", required=False)
 @click.option("-c", "--command", "sql", metavar="SQL", help="run this and end")
 @click.option("-f", "--file", metavar="FILE", help="run what is in a file and end")

@@ -43,7 +43,7 @@ def apps_stacks(run: Run, as_json: bool) -> None:
         run.out.line(f"{mark} {stack['name']}{' (active on next deploy)' if is_next else ''}")
 
 
-@app_command("apps:stacks:set", epilog="Example: heroku apps:stacks:set heroku-24 --app example-app")
+@app_command("apps:stacks:set")
 @click.argument("stack")
 @json_option
 def apps_stacks_set(run: Run, stack: str, as_json: bool) -> None:

@@ -72,17 +72,17 @@ def dyno_line(dyno: Dyno, now: datetime) -> str:
     return line
 
 
-@app_command("ps:scale", epilog="Examples: heroku ps:scale worker=2    heroku ps:scale web+1 worker-1")
+@app_command("ps:scale")
 @click.argument("words", metavar="[TYPE=QUANTITY...]", nargs=-1)
 @json_option
 def ps_scale(run: Run, words: tuple[str, ...], as_json: bool) -> None:
     """Show or change how many dynos of a type run."""
     updates = parse_updates(words)
-    formation = scale(run, updates) if updates else run.api.formation(run.app)
+    formation = in_order(scale(run, updates) if updates else run.api.formation(run.app))
     if as_json:
         run.out.json(formation)
     elif not updates:
-        run.out.line(" ".join(f"{each['type']}={each['quantity']}:{each['size']}" for each in in_order(formation)))
+        run.out.line(" ".join(f"{each['type']}={each['quantity']}:{each['size']}" for each in formation))
 
 
 def scale(run: Run, updates: list[dict[str, str]]) -> list[Formation]:
@@ -130,7 +130,7 @@ dyno_option = click.option("-d", "--dyno-name", "dyno", metavar="DYNO", help="on
 type_option = click.option("-p", "--process-type", "process_type", metavar="TYPE", help="all dynos of a type")
 
 
-@app_command("ps:restart", epilog="Examples: heroku ps:restart    heroku ps:restart worker.1")
+@app_command("ps:restart")
 @click.argument("target", metavar="[DYNO|TYPE]", required=False)
 @dyno_option
 @type_option

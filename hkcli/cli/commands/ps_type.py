@@ -11,7 +11,7 @@ from hkcli.cli.output import Step
 POLL_S = 10.0
 
 
-@app_command("ps:type", epilog="Examples: heroku ps:type basic    heroku ps:type web=standard-2x worker=basic")
+@app_command("ps:type")
 @click.argument("words", metavar="[SIZE|TYPE=SIZE...]", nargs=-1)
 @json_option
 def ps_type(run: Run, words: tuple[str, ...], as_json: bool) -> None:

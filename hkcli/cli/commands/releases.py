@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 
 from hkcli.api.documents import Release
-from hkcli.api.errors import ConnectionLost, HerokuError
+from hkcli.api.errors import ConnectionLost, HerokuError, NotFound
 from hkcli.cli.commands.config import shell_option, show_for_shell
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.units import parse_time
@@ -51,7 +51,7 @@ def row(release: Release) -> list[str]:
 @json_option
 def releases_info(run: Run, version: str | None, shell: bool, as_json: bool) -> None:
     """Show a release and the config vars it runs with."""
-    release = run.api.release(run.app, version.removeprefix("v")) if version else latest(run)
+    release = named(run, version) if version else latest(run)
     number = str(release["version"])
     config_vars = run.api.release_config_vars(run.app, number)
     if as_json:
@@ -74,6 +74,16 @@ def releases_info(run: Run, version: str | None, shell: bool, as_json: bool) -> 
         run.out.pairs(dict(sorted(config_vars.items())))
 
 
+def named(run: Run, version: str) -> Release:
+    """The release that `v3`, `3` or an id means. Raises NotFound with the newest there is."""
+    try:
+        return run.api.release(run.app, version.removeprefix("v"))
+    except NotFound as error:
+        if error.resource != "app":
+            error.next = (f"The newest is v{latest(run)['version']}. See them: heroku releases",)
+        raise
+
+
 def latest(run: Run) -> Release:
     release = run.api.latest_release(run.app)
     if release is None:
@@ -86,7 +96,7 @@ def latest(run: Run) -> Release:
 @json_option
 def releases_output(run: Run, version: str | None, as_json: bool) -> None:
     """Show what the release command of a release printed."""
-    release = run.api.release(run.app, version.removeprefix("v")) if version else latest(run)
+    release = named(run, version) if version else latest(run)
     if as_json:
         output = b"".join(output_of(run, release)).decode(errors="replace") if release["output_stream_url"] else None
         run.out.json({**release, "output": output})
@@ -128,7 +138,7 @@ def releases_retry(run: Run, as_json: bool) -> None:
     """Run the release command of the latest release again."""
     release = latest(run)
     slug = release["slug"]
-    if slug is None or not any(each["type"] == "release" for each in run.api.formation(run.app)):
+    if slug is None or "release" not in run.api.process_types_of_slug(run.app, slug["id"]):
         raise HerokuError(
             f"{run.app} has no release command.", next=("Name one in the Procfile, as in: release: rake db:migrate",)
         )
@@ -148,7 +158,7 @@ def releases_retry(run: Run, as_json: bool) -> None:
 @json_option
 def releases_rollback(run: Run, version: str | None, as_json: bool) -> None:
     """Go back to an earlier release, or the one before."""
-    target = run.api.release(run.app, version.removeprefix("v")) if version else previous(run)
+    target = named(run, version) if version else previous(run)
     with run.out.progress(f"Rolling back {run.app} to v{target['version']}") as step:
         made = run.api.roll_back(run.app, target["id"])
         step.done(f"v{made['version']}")

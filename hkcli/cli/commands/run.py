@@ -35,7 +35,7 @@ def attach_options(function: Function) -> Function:
     return dyno_options(function)
 
 
-@app_command("run", epilog="Examples: heroku run bash    heroku run -a example-app -- ls -a", **REMOTE_WORDS)
+@app_command("run", **REMOTE_WORDS)
 @attach_options
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def run(
@@ -49,7 +49,8 @@ def run(
 ) -> None:
     """Run a command in a one-off dyno, on this terminal.
 
-    Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own.
+    Its exit status becomes ours. One word is a shell line. After the first word, options are the command's own. On a
+    backend of yours the terminal there follows the size of yours; Heroku has no way to tell a change.
     """
     require(words, "heroku run bash")
     attach(run, words, parse_env(env), options_of(dyno_type, size), tty=tty, reads=not no_stdin)
@@ -57,7 +58,6 @@ def run(
 
 @app_command(
     "rake",
-    epilog="Examples: heroku rake db:migrate    heroku rake -a example-app -T",
     ignore_unknown_options=True,
     **REMOTE_WORDS,
 )

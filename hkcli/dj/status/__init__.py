@@ -8,7 +8,6 @@ Safe on a table of a million jobs: see census.py. What an operator does to jobs 
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ import sqlalchemy as sa
 from hkcli.dj.database import DatabaseError
 from hkcli.dj.era import ERA_4, Era, UnknownEra
 from hkcli.dj.queue import TableMissing, open_queue
+from hkcli.dj.settings import WORKER_NAME
 from hkcli.dj.status import jobs
 from hkcli.dj.status.census import Census, Row, Statements
 from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
@@ -159,7 +159,7 @@ class JobTable:
 
     def unlock(self, rows: Sequence[Row]) -> int:
         with writing(self._url) as engine:
-            return jobs.unlock(engine, {row.id: row.locked_by for row in rows if row.locked_by})
+            return jobs.unlock(engine, rows)
 
     @property
     def _statements(self) -> Statements:
@@ -174,7 +174,7 @@ class JobTable:
         return self._census
 
 
-def free_jobs_of_host(database_url: str, host: str) -> dict[str, int]:
+def free_jobs_of_host(database_url: str, config: Mapping[str, str], host: str, now: datetime) -> dict[str, int]:
     """Unlock what workers on a host still hold, of which every process is known to have ended.
 
     Returns workers' names with how many jobs each. A database that is gone, or without the table, holds none. Raises
@@ -185,13 +185,17 @@ def free_jobs_of_host(database_url: str, host: str) -> dict[str, int]:
     engine = reading_engine(database_url)
     try:
         with said():
-            locks = jobs.locked_on_host(engine, host) if sa.inspect(engine).has_table("delayed_jobs") else {}
+            names = open_queue(engine, config).lockers() if sa.inspect(engine).has_table("delayed_jobs") else []
     finally:
         engine.dispose()
-    if locks:
-        with writing(database_url) as engine:
-            jobs.unlock(engine, locks)
-    return Counter(locks.values())
+    dead = [name for name in names if (match := WORKER_NAME.match(name)) and match["host"] == host]
+    if not dead:
+        return {}
+    with writing(database_url) as engine:
+        queue = open_queue(engine, config)
+        freed = {name: queue.free(name, now) for name in dead}
+        queue.close()
+    return {name: count for name, count in freed.items() if count}
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Single jobs: listed, shown whole, and what an operator may do to them. A job that runs is never touched."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -29,10 +29,6 @@ REMOVE_SQL = f"DELETE FROM delayed_jobs WHERE id IN :ids AND {AT_REST}"
 UNLOCK_SQL = (
     "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL"
     " WHERE id IN :ids AND locked_by IN :workers AND failed_at IS NULL"
-)
-ON_HOST_SQL = (
-    "SELECT id, locked_by FROM delayed_jobs"
-    " WHERE (locked_by LIKE :whole OR locked_by LIKE :prefixed) AND failed_at IS NULL"
 )
 
 
@@ -167,17 +163,11 @@ def remove(engine: sa.Engine, ids: Sequence[int]) -> int:
     return in_batches(engine, sa.text(REMOVE_SQL), ids, {})
 
 
-def unlock(engine: sa.Engine, locks: Mapping[int, str]) -> int:
-    """Take away these locks (id to worker), where they are still held by the same worker; returns how many were."""
+def unlock(engine: sa.Engine, rows: Sequence[Row]) -> int:
+    """Take away these locks, where they are still held by the same worker; returns how many were."""
+    workers = sorted({row.locked_by for row in rows if row.locked_by})
     statement = sa.text(UNLOCK_SQL).bindparams(sa.bindparam("workers", expanding=True))
-    return in_batches(engine, statement, list(locks), {"workers": sorted(set(locks.values()))}) if locks else 0
-
-
-def locked_on_host(engine: sa.Engine, host: str) -> dict[int, str]:
-    """The jobs (id to worker) that are locked by workers of this host, named as the gem names them."""
-    patterns = {"whole": f"host:{host} pid:%", "prefixed": f"% host:{host} pid:%"}
-    with reading(engine) as connection, connection.begin():
-        return {row.id: row.locked_by for row in connection.execute(sa.text(ON_HOST_SQL), patterns)}
+    return in_batches(engine, statement, [row.id for row in rows], {"workers": workers}) if workers else 0
 
 
 def dead_locks(locked: Sequence[Row], facts: Facts, now: datetime, max_run: timedelta = MAX_RUN_TIME) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Documents that only we can write or read."""
+"""Tickets: documents that only this platform can write or read."""
 
 import base64
 import json
