@@ -131,6 +131,25 @@ def test_what_is_wrong_with_an_action_is_said_and_changes_nothing(stage: Stage, 
     assert "No such jobs" in get(stage, browser, "confirm?action=unlock").text
 
 
+@pytest.mark.parametrize(
+    "path, status",
+    [
+        ("jobs/99999999999999999999999", 404),
+        ("jobs/-1", 404),
+        ("jobs?skip=-1&state=none", 200),
+        ("jobs?skip=99999999999999", 200),
+        ("jobs?text=%00", 200),
+        ("jobs?queue=%F0%9F&text=%27%25_!", 200),
+        ("confirm?action=retry&id=99999999999999999999&id=x", 400),
+        ("confirm?action=retry&id=999999999999999999", 200),
+        ("confirm?action=restart&dyno=../../x", 400),
+        ("act", 404),
+    ],
+)
+def test_strange_addresses_are_answered_calmly(stage: Stage, browser: requests.Session, path: str, status: int) -> None:
+    assert get(stage, browser, path).status_code == status
+
+
 def test_lists_are_cut_into_pages_and_found_by_state_queue_and_text(stage: Stage, browser: requests.Session) -> None:
     stage.enqueue("MailJob", 60, queue="pages", to="paging@example.org")
     first = get(stage, browser, "jobs?queue=pages&text=paging&state=due").text

@@ -90,10 +90,11 @@ def listed(
 
 def rows_of(engine: sa.Engine, statements: Statements, ids: Sequence[int]) -> list[Row]:
     """Those of these jobs that are still there."""
-    if not ids:
+    known = [each for each in ids if 0 <= each < 2**63][:1_000]
+    if not known:
         return []
     with reading(engine) as connection, connection.begin():
-        return [row_of(row) for row in connection.execute(statements.of_ids, {"ids": list(ids)[:1_000]})]
+        return [row_of(row) for row in connection.execute(statements.of_ids, {"ids": known})]
 
 
 def detail(engine: sa.Engine, statements: Statements, job_id: int) -> Detail | None:
