@@ -85,6 +85,11 @@ def test_dj_json_is_for_monitoring(heroku, known):
     found = heroku("dj", "--json", "--app", "demo").json
     assert found["counts"] == {"running": 2, "due": 1, "retrying": 0, "scheduled": 0, "failed": 1}
     assert found["oldest_due_s"] >= 60 and found["workers"][0]["job_id"] == 4
+    assert found["verdict"] == {
+        "level": "trouble",
+        "text": "1 job stands still: locked by host:railgun.1 pid:6, which is gone.",
+        "mend": "heroku dj:unlock --app demo",
+    }
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,10 @@ def dj(
         source.read_log()
         screen = source.whole()
     if as_json:
-        from hkcli.dj.status import document
+        from hkcli.dj.status import document, verdict
 
-        run.out.json(document(screen))
+        told = verdict(screen)
+        run.out.json({"verdict": {"level": told.level, "text": told.text, "mend": told.mend}} | document(screen))
     else:
         width = run.out.width if run.out.stdout.isatty() else 160
         run.out.styled_lines(frame(screen, width, is_unicode=run.out.is_unicode))
