@@ -80,6 +80,8 @@ class Chart:
     value: str
     """The figure of now."""
     note: str
+    keys: tuple[str, str]
+    """What value and note are drawn as."""
     summary: str
     """The picture in words."""
     top: str
@@ -104,17 +106,16 @@ def flow(screen: Snapshot, parts: Sequence[Minute | None], axis_s: int) -> Chart
         y = float(BASE)
         tip = f"{part.start:%H:%M:%S}: {part.done:,} done, {part.failed:,} failed in {span(slot_s)}"
         for kind, count in (("done", part.done), ("failed", part.failed)):
-            height = round(count / top * (BASE - TOP), 1)
             if count:
-                y -= max(height, 1)
-                bars.append(
-                    Bar(round(place * width + 1, 1), round(y, 1), round(width - 2, 1), max(height, 1), kind, tip)
-                )
+                height = max(1.0, round(count / top * (BASE - TOP), 1))
+                y = round(y - height, 1)
+                bars.append(Bar(round(place * width + 1, 1), y, round(width - 2, 1), height, kind, tip))
     done, failed = sum(part.done for part in known), sum(part.failed for part in known)
     return Chart(
         "Done",
         "unknown" if screen.done_per_minute is None else f"{rate(screen.done_per_minute)} a minute",
         screen.unknown.get("done_per_minute", "") or f"{rate(screen.failed_per_minute or 0)} a minute failed",
+        ("done", "failed"),
         f"Jobs done in the last {span(axis_s)}: {done:,}, and {failed:,} runs failed.",
         f"{top:,} in {span(slot_s)}" if known else "",
         "",
@@ -135,6 +136,7 @@ def depth(screen: Snapshot, samples: Sequence[Sample], axis_s: int) -> Chart:
         "Queue depth",
         "unknown" if counts is None else f"{counts.due:,} due",
         screen.unknown.get("counts", "") or f"{counts.running if counts else 0:,} running",
+        ("due", "running"),
         f"Jobs due, in the last {span(axis_s)}: at most {int(most):,}.",
         f"{top:,}" if due else "",
         f"{top // 2:,}" if top > 1 else "",
@@ -154,12 +156,12 @@ def latency(screen: Snapshot, samples: Sequence[Sample], axis_s: int) -> Chart:
         value = "unknown"
     else:
         value = f"{duration(screen.oldest_due_s or 0)} oldest" if screen.oldest_due_s is not None else "nothing waits"
-    ran = screen.run_p95_s
+    ran = "unknown" if screen.run_p95_s is None else duration(screen.run_p95_s)
     return Chart(
         "Latency",
         value,
-        screen.unknown.get("counts", "")
-        or (f"run time p95 {duration(ran)}" if ran is not None else "run time unknown"),
+        screen.unknown.get("counts", "") or f"run time p95 {ran}",
+        ("due", "done"),
         f"Age of the oldest due job, in the last {span(axis_s)}: at most {duration(most)}.",
         duration(top) if oldest or runs else "",
         half(top) if oldest or runs else "",
