@@ -20,6 +20,8 @@ from hkcli.backend.answers import Answers
 from hkcli.backend.authority import Authority
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
+from hkcli.backend.dashboard.links import Links
+from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.hosts import Hosts
@@ -151,6 +153,8 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         partners=resources,
         urls=urls,
         seal=seal,
+        links=Links(seal),
+        watches=Watches(store, supervisor.dynos, logplex),
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from hkcli.backend import apps, marketplace, partners, providers, schemas, sso
 from hkcli.backend.addons.provider import Plan
+from hkcli.backend.dashboard import access
 from hkcli.backend.endpoint import Answer, Call, Collection, Waiting, route
 from hkcli.backend.errors import Conflict, Forbidden, NotFound, PlatformError
 from hkcli.backend.faults import Fault
@@ -18,7 +19,7 @@ def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JS
         addon,
         sorted({name for each in own for name in each.config_vars}),
         provider_id=(resource.provider_id if resource else None) or addon.id,
-        web_url=sso.page(call.platform.urls, addon, call.user),
+        web_url=access.web_url(call.platform, call.user, addon),
         message=message,
         expanded={each.strip() for each in expanded},
     )
