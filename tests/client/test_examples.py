@@ -18,7 +18,6 @@ from tests.partner import manifest
 
 NOT_PLAYED = {
     "access:update": "an app here belongs to no team: test_against_the_backend.py",
-    "addons:open": "an add-on here has no page: test_addons.py",
     "backend:reset": "end_to_end plays it",
     "backend:snapshot:restore": "end_to_end plays it",
     "backend:start": "end_to_end plays it",
