@@ -25,6 +25,8 @@ class WorkerFact:
     job_id: int | None = None
     job_since: datetime | None = None
     last_line_at: datetime | None = None
+    crashed_at: datetime | None = None
+    """Its last crash, after which it may be up again."""
     release: str | None = None
     done: int = 0
     failed: int = 0
@@ -32,6 +34,11 @@ class WorkerFact:
     @property
     def is_up(self) -> bool:
         return self.state == "up"
+
+
+def works_jobs(process_type: str, command: str) -> bool:
+    """Whether a dyno is one of Delayed Job's workers."""
+    return process_type == "worker" or "jobs:work" in command
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,13 @@ def of_waiting(queue: str | None, priority: int | None, facts: Facts) -> Reason:
         worked = ", ".join(facts.queues)
         mend = f"heroku config:set QUEUES={','.join([*facts.queues, queue])}{on_app}" if queue else ""
         return Reason(
-            f"its queue ({queue or 'none'}) is not worked: QUEUES is {worked}",
+            f"queue {queue or '(none)'} is not worked: QUEUES is {worked}",
             mend or f"heroku config:unset QUEUES QUEUE{on_app}",
             True,
         )
     if bound := priority_bound(priority or 0, facts.config):
         return Reason(
-            f"its priority {priority} is not worked: {bound}",
+            f"priority {priority} is not worked: {bound}",
             f"heroku config:unset {bound.partition('=')[0]}{on_app}",
             True,
         )
