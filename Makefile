@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: quickstart setup test check e2e bench docs clean
+.PHONY: quickstart setup test check e2e bench screens docs clean
 
 quickstart: $(VENV)/.installed   ## Watch the Delayed Job quick start happen, for real
 	@$(BIN)/heroku quickstart
@@ -36,6 +36,9 @@ e2e: setup                       ## Run the end-to-end tests only
 
 bench: setup                     ## Measure, against a peer or a floor in the same run
 	@$(BIN)/python -m tests.benchmarks
+
+screens: setup                   ## Take the README's pictures of the status screen anew
+	@$(BIN)/python -m tests.screens
 
 docs completions: setup          ## Write what is made from the command table anew: completions, help, hkcli/man/
 	@$(BIN)/python -m hkcli.cli.completion completions

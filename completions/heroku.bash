@@ -118,8 +118,8 @@ _heroku() {
     dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
     dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
     dj:show) flags="--app --json --remote --help" ;;
-    dj:retry) flags="--app --confirm --dry-run --failed --json --matching --remote --help" ;;
-    dj:remove) flags="--app --confirm --dry-run --failed --json --matching --remote --help" ;;
+    dj:retry) flags="--app --confirm --dry-run --failed --json --matching --queue --remote --help" ;;
+    dj:remove) flags="--app --confirm --dry-run --failed --json --matching --queue --remote --help" ;;
     dj:unlock) flags="--app --dry-run --json --remote --help" ;;
     releases) flags="--app --json --num --remote --help" ;;
     releases:info) flags="--app --json --remote --shell --help" ;;

@@ -256,6 +256,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l dry-run -d 'say how many, and change nothing'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l failed -d 'those that were given up'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l matching -x -d 'those with this text in handler or error'
+    complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l queue -x -d 'those of this queue'
     complete -c $program -n '__heroku_is ours dj:unlock' -l dry-run -d 'say which, and change nothing'
     complete -c $program -n '__heroku_is ours pg:psql' -l command -s c -x -d 'run this and end'
     complete -c $program -n '__heroku_is ours pg:psql' -l file -s f -x -d 'run what is in a file and end'

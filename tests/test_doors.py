@@ -19,6 +19,7 @@ SIDE_DOORS = {
     ("hkcli/cli/commands/dj.py", "hkcli.dj.status"),
     ("hkcli/cli/dj_screen.py", "hkcli.dj.status"),
     ("hkcli/backend/addons/dj.py", "hkcli.dj.status"),
+    *((f"hkcli/backend/dashboard/{room}.py", "hkcli.dj.status") for room in ("book", "charts", "jobs", "pages")),
 }
 
 

@@ -16,9 +16,12 @@ from hkcli.backend.addons import dj, postgresql
 from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
 from hkcli.backend.addons.partner_resources import PartnerResources
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
+from hkcli.backend.answers import Answers
 from hkcli.backend.authority import Authority
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
+from hkcli.backend.dashboard.links import Links
+from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.engines.hosts import Hosts
@@ -138,6 +141,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     platform = Platform(
         home=home,
         store=store,
+        answers=Answers(store),
         works=works,
         logplex=logplex,
         supervisor=supervisor,
@@ -149,6 +153,8 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         partners=resources,
         urls=urls,
         seal=seal,
+        links=Links(seal),
+        watches=Watches(store, supervisor.dynos, logplex),
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),

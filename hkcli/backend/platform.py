@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from hkcli.backend.addons.partner_resources import PartnerResources
+from hkcli.backend.answers import Answers
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
+from hkcli.backend.dashboard.links import Links
+from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.faults import Faults
 from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home
@@ -27,6 +30,7 @@ class Platform:
 
     home: Home
     store: Store
+    answers: Answers
     works: Works
     logplex: Logplex
     supervisor: Supervisor
@@ -38,6 +42,8 @@ class Platform:
     partners: PartnerResources
     urls: Urls
     seal: Seal
+    links: Links
+    watches: Watches
     ca_pem: str
     rate_limits: RateLimits
     faults: Faults

@@ -76,11 +76,12 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
             life.push_async_callback(asyncio.wait, [discarding])
             site.handover.conclude()
             wanted = asyncio.create_task(site.handover.wanted.wait())
-            await first_of(serving, assembly.reconciling, wanted)
+            await first_of(serving, assembly.reconciling, wanted, reception.ending.wait())
             wants_another = wanted.done()
             await finish(wanted, within_s=0)
         finally:
             reception.doorway.close()
+            await platform.watches.close()
             if not wants_another:
                 await reception.close()
         if assembly.reconciling.done():
@@ -126,6 +127,11 @@ class Reception:
         self._server = Server(config, site.authority.ssl_context())
         self._serving: asyncio.Task[None] | None = None
 
+    @property
+    def ending(self) -> asyncio.Event:
+        """It has begun to end: what streams for ever should end now, while the rest is waited for."""
+        return self._server.ending
+
     async def begin(self) -> "asyncio.Task[None]":
         """The task that serves; begun at the first call, and announced."""
         if self._serving is None:
@@ -159,17 +165,21 @@ def ensure_owner(store: Store, home: Home) -> None:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers, with TLS on the same port, and with an event when it is ready."""
+    """Uvicorn without its own signal handlers, with TLS on the same port, and with events of its life."""
 
     def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext) -> None:
         super().__init__(config)
-        self.ready = asyncio.Event()
+        self.ready, self.ending = asyncio.Event(), asyncio.Event()
         self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self.servers = [EitherServer(each, self._protocol, self._tls) for each in sockets or []]  # type: ignore[misc]
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.ending.set()
+        await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
         kind: Any = self.config.http_protocol_class

@@ -12,19 +12,34 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 BARS, BARS_ASCII = "▁▂▃▄▅▆▇█", "_.-:=+*#"
+LEVELS = {
+    "well": ("all is well", "green"),
+    "attention": ("needs attention", "yellow"),
+    "trouble": ("jobs stand still", "red"),
+    "unknown": ("unknown", "yellow"),
+}
 MOST_WORKERS = 4
+CRASH_TOLD_S = 600
+"""How long a crash is told of a worker that is up again."""
 UNKNOWN = "?"
 
 
 def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unicode: bool = True) -> list[Line]:
     """All of it when height is None; else what matters most, in so many lines."""
     top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
-    sections = [queues(screen), waiting(screen, width), running(screen), errors(screen), upcoming(screen)]
-    body = fitted([section for section in sections if section], None if height is None else height - len(top))
+    sections = [
+        queues(screen),
+        waiting(screen, width),
+        running(screen),
+        errors(screen),
+        upcoming(screen),
+        kinds(screen),
+    ]
+    body = fitted([section for section in sections if section], None if height is None else height - len(top), width)
     return [clipped(line, width) for line in top + body]
 
 
-def fitted(sections: list[list[Line]], room: int | None) -> list[Line]:
+def fitted(sections: list[list[Line]], room: int | None, width: int = 80) -> list[Line]:
     """Every section gets its title and one line before any gets more; the rest goes round, a line each."""
     if room is None:
         return [line for section in sections for line in [[], *section]]
@@ -39,7 +54,9 @@ def fitted(sections: list[list[Line]], room: int | None) -> list[Line]:
     for count, section in zip(shown, sections, strict=True):
         lines = section[:count]
         if 1 < count < len(section):
-            lines[0] = [*lines[0], (f"  ({count - 1} of {len(section) - 1})", "dim")]
+            note = f"  ({count - 1} of {len(section) - 1})"
+            if sum(len(text) for text, _ in lines[0]) + len(note) <= width:
+                lines[0] = [*lines[0], (note, "dim")]
         found += lines
     return found
 
@@ -58,8 +75,10 @@ def clipped(line: Line, width: int) -> Line:
 
 
 def head(screen: "Snapshot") -> list[Line]:
-    era = f"  ({screen.era}'s table)" if screen.era else ""
-    return [[(f"{screen.app}", "bold"), (f"  Delayed Job{era}  ", ""), (f"{screen.at:%H:%M:%S} UTC", "dim")]]
+    from hkcli.dj.status import verdict
+
+    word, style = LEVELS[verdict(screen).level.value]
+    return [[(screen.app, "bold"), ("  Delayed Job  ", ""), (word, style), (f"  {screen.at:%H:%M:%S} UTC", "dim")]]
 
 
 def workers(screen: "Snapshot") -> list[Line]:
@@ -69,7 +88,7 @@ def workers(screen: "Snapshot") -> list[Line]:
         return [[("Workers  ", "bold"), ("none", "red")]]
     busy_first = sorted(screen.workers, key=lambda each: each.dyno)
     if len(busy_first) > MOST_WORKERS:
-        busy_first.sort(key=lambda each: (each.is_up, each.job is None))
+        busy_first.sort(key=lambda each: (each.is_up, not has_crashed(each, screen.at), each.job is None))
     lines = [worker_line(each, screen.at) for each in busy_first[:MOST_WORKERS]]
     if len(busy_first) > MOST_WORKERS:
         others = busy_first[MOST_WORKERS:]
@@ -84,6 +103,8 @@ def worker_line(worker: "WorkerFact", now: datetime) -> Line:
     colour = {"up": "green", "starting": "yellow"}.get(worker.state, "red")
     line: Line = [(f"{worker.dyno} ", ""), (worker.state, colour)]
     line.append((f" {span((now - worker.since).total_seconds())}  {worker.release or ''}  ", ""))
+    if worker.crashed_at and has_crashed(worker, now):
+        line.append((f"crashed {span((now - worker.crashed_at).total_seconds())} ago  ", "red"))
     if worker.job:
         number = f" #{worker.job_id}" if worker.job_id else ""
         since = f" for {span((now - worker.job_since).total_seconds())}" if worker.job_since else ""
@@ -91,6 +112,10 @@ def worker_line(worker: "WorkerFact", now: datetime) -> Line:
     elif worker.is_up:
         line.append(("idle", "dim"))
     return line
+
+
+def has_crashed(worker: "WorkerFact", now: datetime) -> bool:
+    return worker.crashed_at is not None and (now - worker.crashed_at).total_seconds() < CRASH_TOLD_S
 
 
 def depth(screen: "Snapshot") -> list[Line]:
@@ -106,6 +131,8 @@ def depth(screen: "Snapshot") -> list[Line]:
         ("given up", counts.failed, "red"),
     ):
         line += [(f"{count:,}", style if count else "dim"), (f" {label}   ", "" if count else "dim")]
+    if screen.gave_up and screen.gave_up > counts.failed:
+        line.append((f"{screen.gave_up:,} by the log   ", "red"))
     if not counted.is_whole:
         line.append((f"so far: still counting, {counted.rows:,} rows", "yellow"))
     elif counted.age_s >= 2:
@@ -115,14 +142,9 @@ def depth(screen: "Snapshot") -> list[Line]:
 
 
 def figures(values: Sequence[tuple[str, float | None]], reason: str) -> Line:
-    from hkcli.dj.status import span
-
     if all(value is None for _, value in values):
         return [(reason[:1].lower() + reason[1:] or UNKNOWN, "dim")]
-    return [
-        (f"{label} {UNKNOWN if value is None else span(value) if value >= 1 else f'{value * 1000:.0f} ms'}   ", "")
-        for label, value in values
-    ]
+    return [(f"{label} {UNKNOWN if value is None else took(value)}   ", "") for label, value in values]
 
 
 def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
@@ -138,11 +160,13 @@ def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
     rate = f"  {screen.failed_per_minute:,.1f} a minute"
     lines.append([("Failed   ", "bold"), (failed, "red" if has_failed else "dim"), (rate, "")])
     starts = [minute.start if minute else None for minute in shown]
-    marked = [(starts.index(start), mark.text) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
+    marked = [(starts.index(start), mark) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
     if marked:
         places = {place for place, _ in marked}
+        latest = [mark for place, mark in marked if place == max(places)]
+        told = next((mark for mark in reversed(latest) if mark.is_release), latest[-1])
         row = "".join("^" if place in places else " " for place in range(len(shown)))
-        lines.append([("         ", ""), (row, "dim"), (f"  ^ {marked[-1][1]}", "dim")])
+        lines.append([("         ", ""), (row, "dim"), (f"  ^ {told.text}", "dim")])
     if screen.lines_lost:
         lines.append(
             [("         ", ""), (f"{screen.lines_lost} log lines were lost: true figures are higher", "yellow")]
@@ -171,15 +195,13 @@ def queues(screen: "Snapshot") -> list[Line]:
 
     if len(screen.groups) < 2 and not any(group.queue or group.priority for group in screen.groups):
         return []
-    title = (
-        f"{'Queue':<16} {'priority':>8} {'due':>8} {'running':>8} {'retrying':>8} {'later':>8} {'given up':>8}  oldest"
-    )
+    title = f"{'Queue':<14} {'prio':>5} {'due':>8} {'running':>8} {'retrying':>8} {'later':>8} {'given up':>8}  oldest"
     lines: list[Line] = [[(title, "bold")]]
     for group in screen.groups:
         counts = group.counts
         numbers = (counts.due, counts.running, counts.retrying, counts.scheduled, counts.failed)
         priority = "" if group.priority is None else str(group.priority)
-        text = f"{(group.queue or '(none)')[:16]:<16} {priority:>8} " + " ".join(f"{number:>8,}" for number in numbers)
+        text = f"{(group.queue or '(none)')[:14]:<14} {priority:>5} " + " ".join(f"{number:>8,}" for number in numbers)
         age = "" if group.oldest_due_s is None else span(group.oldest_due_s)
         lines.append([(text, ""), (f"  {age}", "")])
     return lines
@@ -195,8 +217,17 @@ def waiting(screen: "Snapshot", width: int) -> list[Line]:
             if 10 + len(each.reason.text) + 4 + len(mend) <= width:
                 lines[-1].append((f"  > {mend}", "cyan"))
             else:
-                lines.append([(f"          > {mend}", "cyan")])
+                lines += [[(part, "cyan")] for part in command_lines(mend, width)]
     return lines if len(lines) > 1 else []
+
+
+def command_lines(command: str, width: int) -> list[str]:
+    """A command that can be copied whole: too long for a line, it goes on in the next, as a shell takes it."""
+    found, rest = [], f"  > {command}"
+    while len(rest) > width and (place := rest.rfind(" ", 5, width - 1)) > 0:
+        found.append(f"{rest[:place]} \\")
+        rest = "    " + rest[place + 1 :]
+    return [*found, rest]
 
 
 def running(screen: "Snapshot") -> list[Line]:
@@ -233,3 +264,17 @@ def upcoming(screen: "Snapshot") -> list[Line]:
             wait = span((row.run_at - screen.at).total_seconds())
             lines.append([(f"{row.id:>8}  {row.name}  in {wait}  ", ""), (what, "dim")])
     return lines if len(lines) > 1 else []
+
+
+def kinds(screen: "Snapshot") -> list[Line]:
+    lines: list[Line] = [[(f"{'Kind of job':<32} {'done':>9} {'failed':>9} {'p50':>10} {'p95':>10}", "bold")]]
+    for kind in screen.kinds:
+        times = f"{took(kind.run_p50_s):>10} {took(kind.run_p95_s):>10}"
+        lines.append([(f"{kind.name[:32]:<32} {kind.done:>9,} {kind.failed:>9,} {times}", "")])
+    return lines if len(lines) > 1 else []
+
+
+def took(seconds: float | None) -> str:
+    from hkcli.dj.status import span
+
+    return "" if seconds is None else span(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hkcli.cli.dj_screen import clipped, fitted, frame, spark
+from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
 from hkcli.dj.queue import Counts
 from hkcli.dj.status import Snapshot, WorkerFact
 from hkcli.dj.status.reasons import Reason
@@ -85,6 +85,11 @@ def test_dj_json_is_for_monitoring(heroku, known):
     found = heroku("dj", "--json", "--app", "demo").json
     assert found["counts"] == {"running": 2, "due": 1, "retrying": 0, "scheduled": 0, "failed": 1}
     assert found["oldest_due_s"] >= 60 and found["workers"][0]["job_id"] == 4
+    assert found["verdict"] == {
+        "level": "trouble",
+        "text": "1 job stands still: locked by host:railgun.1 pid:6, which is gone.",
+        "mend": "heroku dj:unlock --app demo",
+    }
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,15 @@ def test_remove_deletes_what_matches_and_leaves_a_running_job(heroku, known, job
     assert [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs")] == [3, 4]
 
 
-@pytest.mark.parametrize("words", [(), ("1", "--failed"), ("--matching", " ")])
+def test_a_queue_can_be_emptied(heroku, known, jobs):
+    known(log=False, facts=False)
+    result = heroku("dj:remove", "--queue", "other", "--failed", "--confirm", "demo", "--app", "demo")
+    assert "No such jobs on demo" in result.stderr
+    known(log=False, facts=False)
+    assert "2 removed, 2 left" in heroku("dj:remove", "--queue", "mail", "--confirm", "demo", "--app", "demo").stderr
+
+
+@pytest.mark.parametrize("words", [(), ("1", "--failed"), ("1", "--queue", "mail"), ("--matching", " ")])
 def test_jobs_must_be_chosen_one_way(heroku, known, words):
     known(log=False, facts=False)
     assert heroku("dj:remove", *words, "--app", "demo").exit_code == 2
@@ -222,3 +235,17 @@ def test_a_sparkline_tells_nothing_from_unknown():
     assert spark([None, 0, 1, 8]) == "·▁▂█"
     assert spark([None, 0, 8], is_unicode=False) == " _#"
     assert clipped([("abc", ""), ("def", "")], 4) == [("abc", ""), ("…", "")]
+
+
+def test_a_command_too_long_for_a_line_can_still_be_copied():
+    command = "heroku config:set QUEUES=mail,reports,imports,newsletters --app lingering-mist"
+    first, second = command_lines(command, 80)
+    assert first.endswith(" --app \\") and len(first) <= 80 and second == "    lingering-mist"
+    assert command_lines(command, 200) == [f"  > {command}"]
+
+
+def test_a_crash_is_told_of_a_worker_that_is_up_again():
+    fallen = WorkerFact("worker.7", "up", NOW, crashed_at=NOW - timedelta(seconds=5))
+    workers = (*(WorkerFact(f"worker.{n}", "up", NOW, job="MailJob") for n in range(6)), fallen)
+    shown = ["".join(text for text, _ in line) for line in frame(picture(workers=workers), 80)]
+    assert any("worker.7 up 0.0 s" in line and "crashed 5 s ago" in line for line in shown)

@@ -147,6 +147,11 @@ def test_what_is_made_for_pipes_is_the_same_to_the_byte(
     assert ours(*words, "--app", furnished) == theirs(*words, "--app", furnished)
 
 
+def test_both_open_the_same_page_of_an_addon(ours: Client, theirs: Client, furnished: str) -> None:
+    words = ("addons:open", f"{furnished}-dj", "--show-url", "--app", furnished)
+    assert ours(*words).strip() == theirs(*words).strip().split()[-1]
+
+
 EFFECTS = (
     ("config:set", "A=1=2", "EMPTY=", "TEXT=two words"),
     ("config:unset", "EMPTY"),
@@ -198,6 +203,7 @@ def state(backend: Backend, app: str, name: str) -> dict[str, Any]:
     found |= {kind: backend.ok("GET", f"/apps/{app}/{kind}") for kind in OUTCOMES}
     names = {app: "APP", name: "APP"} | {
         r"/databases/[\w-]+": "FILE",
+        r"/dashboard/open/[\w=-]+": "/dashboard/open/TICKET",
         r"dj-[a-z]+-\d+": "ADDON",
         r"Deploy [0-9a-f]+": "DEPLOY",
     }

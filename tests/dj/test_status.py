@@ -1,17 +1,18 @@
 """The snapshot of the table that the screens show, against rows on SQLite and PostgreSQL, of both eras."""
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from hkcli.dj.database import DatabaseError
 from hkcli.dj.queue import NewJob, Queue, open_queue
 from hkcli.dj.status import Facts, JobTable, Selection, State, WorkerFact, dead_locks, document, free_jobs_of_host
-from hkcli.dj.status.reading import with_tls
+from hkcli.dj.status.census import FIRST_SLICE_ROWS, SLICE_S, next_size
+from hkcli.dj.status.reading import reading_engine, with_tls
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -158,16 +159,16 @@ def test_retry_makes_given_up_and_waiting_jobs_due_but_leaves_running_ones(app_a
 def test_jobs_are_selected_by_failure_and_by_literal_text(app_anywhere: App, mixed: Queue) -> None:
     mixed.enqueue(NewJob("--- !ruby/struct:Odd\nname: 100%_!\n"), NOW)
     with looked(app_anywhere) as table:
-        assert len(table.selected(Selection(failed=True))) == 1
-        assert len(table.selected(Selection(matching="no paper"))) == 2
-        assert len(table.selected(Selection(matching="100%_!"))) == 1
-        assert table.selected(Selection(matching="%")) == table.selected(Selection(matching="100%_!"))
-        assert table.remove(table.selected(Selection(matching="no paper"))) == 2
+        assert len(table.selected(Selection(state=State.FAILED), NOW)) == 1
+        assert len(table.selected(Selection(matching="no paper"), NOW)) == 2
+        assert len(table.selected(Selection(matching="100%_!"), NOW)) == 1
+        assert table.selected(Selection(matching="%"), NOW) == table.selected(Selection(matching="100%_!"), NOW)
+        assert table.remove(table.selected(Selection(matching="no paper"), NOW)) == 2
 
 
 def test_only_locks_of_workers_that_are_gone_are_taken_away(app_anywhere: App, mixed: Queue) -> None:
     with looked(app_anywhere) as table:
-        locked = table.listed(State.RUNNING)
+        locked = table.listed(Selection(state=State.RUNNING), NOW)
         assert dead_locks(locked, FACTS, NOW) == []
         unsure = Facts("demo", workers=(worker(name=None),))
         assert dead_locks(locked, unsure, NOW) == [], "a worker that did not say its name yet may be the one"
@@ -177,9 +178,23 @@ def test_only_locks_of_workers_that_are_gone_are_taken_away(app_anywhere: App, m
         assert table.unlock(gone) == 0
 
 
+@pytest.mark.parametrize(
+    "name, gone",
+    [
+        (ME, False),
+        ("host:railgun.2 pid:7", True),
+        ("delayed_job host:0a1b2c3d-0000-4000-8000-0123456789ab pid:4", True),
+        ("host:laptop pid:7", None),
+        ("web-1", None),
+    ],
+)
+def test_of_a_worker_outside_of_dynos_it_cannot_be_told_whether_it_is_gone(name: str, gone: bool | None) -> None:
+    assert FACTS.is_gone(name) is gone
+
+
 def test_a_job_is_shown_whole(app_anywhere: App, mixed: Queue) -> None:
     with looked(app_anywhere) as table:
-        failed = table.listed(State.FAILED)[0]
+        failed = table.listed(Selection(state=State.FAILED), NOW)[0]
         detail = table.detail(failed.id)
         assert table.detail(10**9) is None
     assert detail is not None and detail.name == "Report.build" and detail.handler == SLOW
@@ -190,9 +205,9 @@ def test_jobs_are_listed_in_the_order_workers_take_them(app_anywhere: App, queue
     for priority in (5, -5, 0):
         queue.enqueue(NewJob(MAIL, priority=priority), NOW)
     with looked(app_anywhere) as table:
-        found = [row.priority for row in table.listed(State.WAITING)]
+        found = [row.priority for row in table.listed(Selection(state=State.WAITING), NOW)]
         assert found == ([5, 0, -5] if queue.era.name == "2009" else [-5, 0, 5])
-        assert len(table.listed(State.WAITING, most=2)) == 2
+        assert len(table.listed(Selection(state=State.WAITING), NOW, most=2)) == 2
 
 
 def test_a_snapshot_becomes_json_with_reasons_for_what_is_not_known(app_anywhere: App, queue: Queue) -> None:
@@ -211,27 +226,46 @@ def test_a_database_elsewhere_is_spoken_to_over_tls(host: str, mode: str | None)
     assert with_tls(parse_url(f"postgres://u:p@{host}/name?sslmode=disable")).query["sslmode"] == "disable"
 
 
+@pytest.mark.parametrize("host, is_private", [("127.0.0.1", None), ("db.example.org", {"check_hostname": False})])
+def test_mysql_elsewhere_is_spoken_to_over_tls_as_well(host: str, is_private: object) -> None:
+    pytest.importorskip("pymysql")
+    engine, asked = reading_engine(f"mysql2://u:p@{host}/name?reconnect=true"), []
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(dialect: object, record: object, words: object, options: dict[str, object]) -> None:
+        asked.append(options)
+        raise OSError("not in a test")
+
+    with pytest.raises(OSError, match="not in a test"):
+        engine.connect()
+    assert asked[0].get("ssl") == is_private and asked[0]["database"] == "name" and "reconnect" not in asked[0]
+
+
 def test_an_unknown_database_is_refused_by_name() -> None:
     with pytest.raises(DatabaseError, match="oracle"):
         JobTable("oracle://x")
 
 
-def test_a_look_at_a_large_table_is_short(app_anywhere: App, queue: Queue) -> None:
-    rows = [NewJob(MAIL * 4, run_at=NOW - timedelta(seconds=n % 5000)) for n in range(10_000)]
-    for _ in range(4):
-        queue.enqueue_many(rows, NOW)
+def test_a_look_at_a_large_table_reads_one_slice_of_it_when_time_is_short(app_anywhere: App, queue: Queue) -> None:
+    queue.enqueue_many([NewJob(MAIL, run_at=NOW)] * 3 * FIRST_SLICE_ROWS, NOW)
     with JobTable(app_anywhere.database_url) as table:
-        table.look(NOW)
-        took = []
-        for _ in range(20):
-            started = time.perf_counter()
-            table.look(NOW)
-            took.append(time.perf_counter() - started)
-    assert sorted(took)[10] < 0.1, f"median of {took}"
+        table.look(NOW, budget_s=0)
+        counted = table.snapshot(NOW, Facts("demo")).counted
+        assert counted is not None and (counted.rows, counted.is_whole) == (FIRST_SLICE_ROWS, False)
+        table.look_through(NOW, patience_s=60)
+        counted = table.snapshot(NOW, Facts("demo")).counted
+        assert counted is not None and (counted.rows, counted.is_whole) == (3 * FIRST_SLICE_ROWS, True)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "rows"), [(SLICE_S / 4, 2000), (SLICE_S * 0.7, 1000), (SLICE_S * 2, 500), (SLICE_S * 100, 250)]
+)
+def test_the_next_slice_is_as_large_as_there_is_time_for(took_s: float, rows: int) -> None:
+    assert next_size(1000, took_s) == rows
 
 
 def freed(database_url: str, host: str = "railgun.12345678") -> dict[str, int]:
-    return free_jobs_of_host(database_url, {}, host, NOW)
+    return free_jobs_of_host(database_url, {}, host, NOW, crashed=True)
 
 
 def test_jobs_of_a_host_that_is_gone_are_freed_and_nobody_elses(app_anywhere: App, queue: Queue) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hkcli.dj.era import ERA_4, ERA_2009
 from hkcli.dj.status import WorkerLog
+from hkcli.dj.status.snapshot import pace
 from hkcli.dj.status.worker_log import event_of
 
 START = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
@@ -122,3 +123,28 @@ def test_a_name_with_brackets_is_kept_whole() -> None:
     found = event_of(f"[Worker({NAME})] Job {name} (id=9) (queue=mail) COMPLETED after 1.5000")
     assert found is not None
     assert (found[1]["name"], found[1]["id"], found[1]["queue"]) == (name, "9", "mail")
+
+
+def test_each_kind_of_job_has_its_own_figures_whatever_an_active_job_calls_itself() -> None:
+    worker = f"[Worker({NAME})] "
+    send = "Job SendJob [0b1c] from DelayedJob(mail) with arguments: [1] (id={}) (queue=mail)"
+    log = read(
+        *(worker + send.format(number) + f" COMPLETED after 0.{number}000" for number in (1, 2, 3)),
+        worker + send.format(4) + " FAILED (24 prior attempts) with RuntimeError: boom",
+        worker + send.format(4) + " FAILED permanently because of 25 consecutive failures",
+        worker + "Job User#wave (id=9) COMPLETED after 2.0000",
+    )
+    kinds = {kind.name: (kind.done, kind.failed, list(kind.runs_s)) for kind in log.kinds.values()}
+    assert kinds == {"SendJob": (3, 1, [0.1, 0.2, 0.3]), "User#wave": (1, 0, [2.0])}
+    assert log.gave_up == 1 and log.kinds["SendJob"].error == "RuntimeError: boom"
+
+
+def test_a_job_that_2009_gave_up_is_told() -> None:
+    log = read("* [JOB] PERMANENTLY removing MailJob because of 26 consequetive failures.")
+    assert log.gave_up == 1
+
+
+def test_the_pace_is_of_the_time_that_the_log_tells_of() -> None:
+    log = read(*(f"[Worker({NAME})] Job A (id={n}) COMPLETED after 0.1" for n in range(30)), step_s=1)
+    done, failed = pace(log, START + timedelta(seconds=30))
+    assert (round(done), failed) == (60, 0)

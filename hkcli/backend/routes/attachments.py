@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hkcli.backend import apps, marketplace, providers, schemas, sso
+from hkcli.backend import apps, marketplace, providers, schemas
+from hkcli.backend.dashboard import access
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.errors import ConfirmationRequired, NotFound
 from hkcli.backend.names import check_attachment
@@ -12,7 +13,8 @@ from hkcli.backend.store import Attachment
 def document(call: Call, attachment: Attachment) -> schemas.JSON:
     inclusion = call.request.headers.get("accept-inclusion", "")
     included: dict[str, Any] = {}
-    answer = schemas.attachment(attachment, sso.page(call.platform.urls, attachment.addon, call.user))
+    web_url = access.web_url(call.platform, call.user, attachment.addon)
+    answer = schemas.attachment(attachment, web_url)
     if "config_vars" in inclusion:
         included["config_vars"] = attachment.config_vars
     if "addon:plan" in inclusion:

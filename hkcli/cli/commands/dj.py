@@ -49,11 +49,13 @@ def dj(
         source.read_log()
         screen = source.whole()
     if as_json:
-        from hkcli.dj.status import document
+        from hkcli.dj.status import document, verdict
 
-        run.out.json(document(screen))
+        told = verdict(screen)
+        run.out.json({"verdict": {"level": told.level, "text": told.text, "mend": told.mend}} | document(screen))
     else:
-        run.out.styled_lines(frame(screen, run.out.width if run.out.stdout.isatty() else 160))
+        width = run.out.width if run.out.stdout.isatty() else 160
+        run.out.styled_lines(frame(screen, width, is_unicode=run.out.is_unicode))
     if is_check:
         check(run, screen, max_age, max_failed)
 
@@ -96,11 +98,11 @@ class Source:
 
     def facts(self) -> "Facts":
         """What the platform says now; its silence is a reason, not an end."""
-        from hkcli.dj.status import Facts
+        from hkcli.dj.status import Facts, works_jobs
 
         run, api = self.run, self.run.api
         try:
-            workers = tuple(worker_of(dyno) for dyno in api.dynos(run.app) if works_jobs(dyno))
+            workers = tuple(worker_of(dyno) for dyno in api.dynos(run.app) if works_jobs(dyno["type"], dyno["command"]))
             if time.monotonic() - self._slow_at > SLOW_FACTS_S or not self._slow_at:
                 self._has_addon = any(each["addon_service"]["name"] == "dj" for each in api.addons(run.app))
                 self._slow_at = time.monotonic()
@@ -143,10 +145,6 @@ class Source:
         facts = self.facts()
         with self._log_lock:
             return self.table.snapshot(now, facts, self.log, self.why_no_log)
-
-
-def works_jobs(dyno: "Dyno") -> bool:
-    return dyno["type"] == "worker" or "jobs:work" in dyno["command"]
 
 
 def worker_of(dyno: "Dyno") -> Any:
@@ -222,12 +220,13 @@ def wait(source: Source, pressed: Any, interval_s: float, since: float) -> bool:
 def dj_jobs(run: Run, state: str | None, queue: str | None, num: int, as_json: bool) -> None:
     """List jobs, with the reason why each waits."""
     with opened(run) as source:
-        from hkcli.dj.status import State, explain, with_log
+        from hkcli.dj.status import Selection, State, explain, with_log
 
-        rows = source.table.listed(State[state or "ANY"], queue, num)
+        now = datetime.now(UTC)
+        rows = source.table.listed(Selection(state=State[state or "ANY"], queue=queue), now, num)
         if not as_json:
             source.read_log()
-        now, facts = datetime.now(UTC), with_log(source.facts(), source.log)
+        facts = with_log(source.facts(), source.log)
     if as_json:
         run.out.json([row_document(row) | {"reason": explain(row, now, facts).text} for row in rows])
         return
@@ -291,9 +290,10 @@ def dj_show(run: Run, job_id: int, as_json: bool) -> None:
 
 
 def chosen_options(function: Any) -> Any:
-    """IDs, or --failed, or --matching TEXT; and --dry-run."""
+    """IDs, or any of --failed, --queue QUEUE and --matching TEXT; and --dry-run."""
     for option in (
         click.option("--dry-run", is_flag=True, help="say how many, and change nothing"),
+        click.option("--queue", metavar="QUEUE", help="those of this queue"),
         click.option("--matching", metavar="TEXT", help="those with this text in handler or error"),
         click.option("--failed", is_flag=True, help="those that were given up"),
         click.argument("ids", metavar="[ID...]", nargs=-1, type=int),
@@ -302,19 +302,21 @@ def chosen_options(function: Any) -> Any:
     return function
 
 
-def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | None) -> list[int]:
+def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | None, queue: str | None) -> list[int]:
     """The jobs that the words mean. Raises click.UsageError, HerokuError."""
-    from hkcli.dj.status import Selection
+    from hkcli.dj.status import Selection, State
 
-    if bool(ids) == (failed or matching is not None):
-        raise click.UsageError("Name jobs by ID, or choose them by --failed, --matching TEXT or both.")
+    if bool(ids) == (failed or matching is not None or queue is not None):
+        raise click.UsageError("Name jobs by ID, or choose them by --failed, --queue and --matching.")
     if matching is not None and not matching.strip():
         raise click.UsageError("--matching is empty, which is every job. Give a text.")
     if ids:
         present = {row.id for row in source.table.rows(ids)}
         if missing := [str(each) for each in ids if each not in present]:
             raise HerokuError(f"{source.run.app} has no job {', '.join(missing)}. Nothing was changed.")
-    return source.table.selected(Selection(tuple(dict.fromkeys(ids)), failed, matching))
+    state = State.FAILED if failed else State.ANY
+    wanted = Selection(tuple(dict.fromkeys(ids)), state, queue, matching)
+    return source.table.selected(wanted, datetime.now(UTC))
 
 
 @app_command("dj:retry")
@@ -326,6 +328,7 @@ def dj_retry(
     ids: tuple[int, ...],
     failed: bool,
     matching: str | None,
+    queue: str | None,
     dry_run: bool,
     confirm: str | None,
     as_json: bool,
@@ -335,7 +338,7 @@ def dj_retry(
     Running ones are left alone.
     """
     with opened(run) as source:
-        found = chosen(source, ids, failed, matching)
+        found = chosen(source, ids, failed, matching, queue)
         if is_only_said(run, "tried again", found, dry_run):
             return
         if not ids:
@@ -355,13 +358,14 @@ def dj_remove(
     ids: tuple[int, ...],
     failed: bool,
     matching: str | None,
+    queue: str | None,
     dry_run: bool,
     confirm: str | None,
     as_json: bool,
 ) -> None:
     """Delete jobs for good; running ones are left alone."""
     with opened(run) as source:
-        found = chosen(source, ids, failed, matching)
+        found = chosen(source, ids, failed, matching, queue)
         if is_only_said(run, "removed", found, dry_run):
             return
         run.confirm(confirm, f"{jobs_text(len(found))} on {run.app} will be deleted for good.")
@@ -377,12 +381,12 @@ def dj_remove(
 def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
     """Free jobs that gone workers have locked."""
     with opened(run) as source:
-        from hkcli.dj.status import State, dead_locks, with_log
+        from hkcli.dj.status import Selection, State, dead_locks, with_log
 
         source.read_log()
-        facts = with_log(source.facts(), source.log)
-        locked = source.table.listed(State.RUNNING, most=MOST_LISTED)
-        dead = dead_locks(locked, facts, datetime.now(UTC))
+        now, facts = datetime.now(UTC), with_log(source.facts(), source.log)
+        locked = source.table.listed(Selection(state=State.RUNNING), now, MOST_LISTED)
+        dead = dead_locks(locked, facts, now)
         changed = 0
         for row in dead:
             run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")

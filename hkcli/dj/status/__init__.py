@@ -24,29 +24,37 @@ from hkcli.dj.status.census import Census, Row, Statements
 from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
 from hkcli.dj.status.names import brief_name
 from hkcli.dj.status.reading import can_be_there, reading_engine, writing_engine
-from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span
+from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span, works_jobs
 from hkcli.dj.status.snapshot import Snapshot, compose, document, with_log
-from hkcli.dj.status.worker_log import WorkerLog
+from hkcli.dj.status.verdict import Level, Verdict, verdict
+from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
 
 __all__ = [
     "DatabaseError",
     "Detail",
     "Facts",
     "JobTable",
+    "Level",
+    "Mark",
+    "Minute",
     "Reason",
     "Row",
     "Selection",
     "Snapshot",
     "State",
+    "Verdict",
     "WorkerFact",
     "WorkerLog",
     "brief_name",
+    "compose",
     "dead_locks",
     "document",
     "explain",
     "free_jobs_of_host",
     "span",
+    "verdict",
     "with_log",
+    "works_jobs",
 ]
 
 BUDGET_S = 0.02
@@ -84,13 +92,19 @@ class JobTable:
         try:
             census = self._census_of_table()
             census.advance(now, budget_s)
-            known = [*(census.tally.locked if census.tally else ()), *(row.id for row in self._locked)]
-            self._locked = [row for row in self.rows(known) if row.locked_at and not row.failed_at]
+            self._locked = self._locked_now(census, now)
             self.trouble = ""
         except (TableMissing, DatabaseError, UnknownEra, sa.exc.SQLAlchemyError) as error:
             self._census, self._locked = None, []
             self.trouble = words_of(error)
         self.look_s = time.perf_counter() - started
+
+    def _locked_now(self, census: Census, now: datetime) -> list[Row]:
+        """Those of a count that just ended, so that all figures are of one moment; else what became of known ones."""
+        if census.tally and census.tally.ended_at == now:
+            return list(census.tally.locked.values())
+        known = [*(census.tally.locked if census.tally else ()), *(row.id for row in self._locked)]
+        return [row for row in self.rows(known) if row.locked_at and not row.failed_at]
 
     def look_through(self, now: datetime, patience_s: float) -> None:
         """Look until every row was counted once, or patience ends."""
@@ -122,18 +136,18 @@ class JobTable:
     def rows(self, ids: Sequence[int]) -> list[Row]:
         return jobs.rows_of(self._engine, self._statements, ids)
 
-    def listed(self, state: State, queue: str | None = None, most: int = 50) -> list[Row]:
+    def listed(self, wanted: Selection, now: datetime, most: int = 50, skip: int = 0) -> list[Row]:
         with said():
-            return jobs.listed(self._engine, self._statements, state, self.order, queue=queue, most=most)
+            return jobs.listed(self._engine, self._statements, wanted, self.order, now, most, skip)
 
     def detail(self, job_id: int) -> Detail | None:
         with said():
             return jobs.detail(self._engine, self._statements, job_id)
 
-    def selected(self, selection: Selection) -> list[int]:
+    def selected(self, selection: Selection, now: datetime) -> list[int]:
         with said():
             self._census_of_table()
-            return jobs.selected(self._engine, selection)
+            return jobs.selected(self._engine, selection, now)
 
     def retry(self, ids: Sequence[int], now: datetime) -> int:
         with writing(self._url) as engine:
@@ -160,11 +174,13 @@ class JobTable:
         return self._census
 
 
-def free_jobs_of_host(database_url: str, config: Mapping[str, str], host: str, now: datetime) -> dict[str, int]:
+def free_jobs_of_host(
+    database_url: str, config: Mapping[str, str], host: str, now: datetime, crashed: bool
+) -> dict[str, int]:
     """Unlock what workers on a host still hold, of which every process is known to have ended.
 
-    Returns workers' names with how many jobs each. A database that is gone, or without the table, holds none. Raises
-    DatabaseError when it cannot be reached now.
+    If they `crashed`, it may have been the jobs' doing: see Queue.free. Returns workers' names with how many jobs each.
+    A database that is gone, or without the table, holds none. Raises DatabaseError when it cannot be reached now.
     """
     if not can_be_there(database_url):
         return {}
@@ -179,7 +195,7 @@ def free_jobs_of_host(database_url: str, config: Mapping[str, str], host: str, n
         return {}
     with writing(database_url) as engine:
         queue = open_queue(engine, config)
-        freed = {name: queue.free(name, now) for name in dead}
+        freed = {name: queue.free(name, now, crashed) for name in dead}
         queue.close()
     return {name: count for name, count in freed.items() if count}
 

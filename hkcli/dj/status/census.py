@@ -123,8 +123,9 @@ class Statements:
         self.whole = select(whole, "WHERE id = :id")
         self.of_ids = self.rows("id IN :ids", "id", 1_000).bindparams(sa.bindparam("ids", expanding=True))
 
-    def rows(self, condition: str, order: str, most: int) -> Any:
-        return select(self._columns, f"WHERE {condition} ORDER BY {order} LIMIT {int(most)}")
+    def rows(self, condition: str, order: str, most: int, skip: int = 0) -> Any:
+        beyond = f" OFFSET {int(skip)}" if skip else ""
+        return select(self._columns, f"WHERE {condition} ORDER BY {order} LIMIT {int(most)}{beyond}")
 
 
 def select(columns: Mapping[str, str], rest: str) -> Any:

@@ -12,12 +12,14 @@ from hkcli.dj import ruby, ruby_yaml
 from hkcli.dj.claiming import MAX_RUN_TIME, times
 from hkcli.dj.handlers import job_name
 from hkcli.dj.ruby import RubyObject
-from hkcli.dj.status.census import Row, Statements, row_of
+from hkcli.dj.status.census import IS_DUE, Row, Statements, row_of
 from hkcli.dj.status.reading import reading
 from hkcli.dj.status.reasons import Facts
 
 BATCH = 500
 LOOK_THROUGH_ROWS = 20_000
+AT_LARGE = "failed_at IS NULL AND locked_at IS NULL"
+HAS_TEXT = "(handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
 AT_REST = "(locked_at IS NULL OR failed_at IS NOT NULL)"
 RETRY_SQL = (
     "UPDATE delayed_jobs SET attempts = 0, run_at = :now, failed_at = NULL, locked_at = NULL, locked_by = NULL,"
@@ -36,16 +38,33 @@ class State(Enum):
     ANY = ("1 = 1", "id")
     FAILED = ("failed_at IS NOT NULL", "failed_at DESC, id DESC")
     RUNNING = ("failed_at IS NULL AND locked_at IS NOT NULL", "locked_at, id")
-    WAITING = ("failed_at IS NULL AND locked_at IS NULL", "")
+    WAITING = (AT_LARGE, "")
+    DUE = (f"{IS_DUE} AND COALESCE(attempts, 0) = 0", "")
+    RETRYING = ("failed_at IS NULL AND locked_at IS NULL AND attempts > 0", "run_at, id")
+    SCHEDULED = (
+        "failed_at IS NULL AND locked_at IS NULL AND COALESCE(attempts, 0) = 0 AND run_at > :now",
+        "run_at, id",
+    )
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which jobs an action is for: by id, all that were given up, or those whose handler or error has a text."""
+    """Which jobs an action is for: by id, or those in a state, of a queue, whose handler or error has a text."""
 
     ids: tuple[int, ...] = ()
-    failed: bool = False
+    state: State = State.ANY
+    queue: str | None = None
     matching: str | None = None
+
+    def condition(self, now: datetime) -> tuple[str, dict[str, Any]]:
+        """As SQL, with its values."""
+        condition = self.state.value[0]
+        values: dict[str, Any] = {"now": now} if ":now" in condition else {}
+        if self.queue is not None:
+            condition, values["queue"] = f"{condition} AND queue = :queue", self.queue
+        if self.matching is not None:
+            condition, values["text"] = f"{condition} AND {HAS_TEXT}", f"%{escaped(self.matching)}%"
+        return condition, values
 
 
 @dataclass(frozen=True)
@@ -60,22 +79,22 @@ class Detail:
 
 
 def listed(
-    engine: sa.Engine, statements: Statements, state: State, order: str, *, queue: str | None = None, most: int = 50
+    engine: sa.Engine, statements: Statements, wanted: Selection, order: str, now: datetime, most: int, skip: int = 0
 ) -> list[Row]:
-    """`order` is that in which workers take jobs."""
-    condition, own_order = state.value
-    of_queue = "" if queue is None else " AND queue = :queue"
-    statement = statements.rows(condition + of_queue, own_order or f"{order}, id", most)
+    """`order` is that in which workers take jobs, for states that have none of their own."""
+    condition, values = wanted.condition(now)
+    statement = statements.rows(condition, wanted.state.value[1] or f"{order}, id", most, skip)
     with reading(engine) as connection, connection.begin():
-        return [row_of(row) for row in connection.execute(statement, {"queue": queue} if of_queue else {})]
+        return [row_of(row) for row in connection.execute(statement, values)]
 
 
 def rows_of(engine: sa.Engine, statements: Statements, ids: Sequence[int]) -> list[Row]:
     """Those of these jobs that are still there."""
-    if not ids:
+    known = [each for each in ids if 0 <= each < 2**63][:1_000]
+    if not known:
         return []
     with reading(engine) as connection, connection.begin():
-        return [row_of(row) for row in connection.execute(statements.of_ids, {"ids": list(ids)[:1_000]})]
+        return [row_of(row) for row in connection.execute(statements.of_ids, {"ids": known})]
 
 
 def detail(engine: sa.Engine, statements: Statements, job_id: int) -> Detail | None:
@@ -102,16 +121,14 @@ def fields_of(handler: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(name), ruby.inspect(field)) for name, field in value.fields.items())
 
 
-def selected(engine: sa.Engine, selection: Selection) -> list[int]:
+def selected(engine: sa.Engine, selection: Selection, now: datetime) -> list[int]:
     """The ids an action would be for; a large table is looked through in parts."""
     if selection.ids:
         return list(selection.ids)
-    condition = "failed_at IS NOT NULL" if selection.failed else "1 = 1"
-    values: dict[str, Any] = {}
-    if selection.matching is not None:
-        condition += " AND (handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
-        values["text"] = f"%{escaped(selection.matching)}%"
+    condition, values = selection.condition(now)
     statement = sa.text(f"SELECT id FROM delayed_jobs WHERE id > :after AND id <= :upto AND {condition} ORDER BY id")
+    if "now" in values:
+        statement = statement.bindparams(*times("now"))
     found: list[int] = []
     for after, upto in parts(engine):
         with reading(engine) as connection, connection.begin():

@@ -1,5 +1,6 @@
 """Why a job waits, in words, and the command that mends it. Pure: rows and facts in, sentences out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,9 @@ from datetime import datetime
 from hkcli.dj.claiming import MAX_RUN_TIME
 from hkcli.dj.settings import BadSetting, settings_from
 from hkcli.dj.status.census import Row
+
+DYNO = re.compile(r"(?:.* )?host:(railgun\.\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}) pid:\d+\Z")
+"""Workers on dynos, here and on Heroku. What runs elsewhere, on somebody's laptop perhaps, the platform cannot know."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class WorkerFact:
     job_id: int | None = None
     job_since: datetime | None = None
     last_line_at: datetime | None = None
+    crashed_at: datetime | None = None
+    """Its last crash, after which it may be up again."""
     release: str | None = None
     done: int = 0
     failed: int = 0
@@ -28,6 +34,11 @@ class WorkerFact:
     @property
     def is_up(self) -> bool:
         return self.state == "up"
+
+
+def works_jobs(process_type: str, command: str) -> bool:
+    """Whether a dyno is one of Delayed Job's workers."""
+    return process_type == "worker" or "jobs:work" in command
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Facts:
         up = [each for each in self.workers if each.state in ("up", "starting")]
         if any(each.name == worker for each in up):
             return False
-        return True if all(each.name for each in up) else None
+        return True if all(each.name for each in up) and DYNO.match(worker) else None
 
 
 @dataclass(frozen=True)
@@ -114,13 +125,13 @@ def of_waiting(queue: str | None, priority: int | None, facts: Facts) -> Reason:
         worked = ", ".join(facts.queues)
         mend = f"heroku config:set QUEUES={','.join([*facts.queues, queue])}{on_app}" if queue else ""
         return Reason(
-            f"its queue ({queue or 'none'}) is not worked: QUEUES is {worked}",
+            f"queue {queue or '(none)'} is not worked: QUEUES is {worked}",
             mend or f"heroku config:unset QUEUES QUEUE{on_app}",
             True,
         )
     if bound := priority_bound(priority or 0, facts.config):
         return Reason(
-            f"its priority {priority} is not worked: {bound}",
+            f"priority {priority} is not worked: {bound}",
             f"heroku config:unset {bound.partition('=')[0]}{on_app}",
             True,
         )

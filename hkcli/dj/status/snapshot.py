@@ -12,9 +12,12 @@ from typing import Any
 from hkcli.dj.queue import Counts
 from hkcli.dj.status.census import Row, Tally, counts_of
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, of_waiting
-from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
+from hkcli.dj.status.worker_log import SLICE_S, Mark, Minute, WorkerLog
 
 MINUTES_SHOWN = 30
+PACE_S = 120
+"""Of how much time the pace of work is the mean."""
+GIVEN_UP = "given up: their attempts are used up"
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,19 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class KindSeen:
+    """Jobs of one class, as the log told of them: how many runs ended how, and how long those took that were done."""
+
+    name: str
+    done: int
+    failed: int
+    run_p50_s: float | None
+    run_p95_s: float | None
+    error: str
+    """The latest that the log told of, also of jobs that are gone from the table; "" for none."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     at: datetime
     app: str
@@ -83,6 +99,9 @@ class Snapshot:
     workers: tuple[WorkerFact, ...] | None = None
     minutes: tuple[Minute | None, ...] = ()
     marks: tuple[Mark, ...] = ()
+    kinds: tuple[KindSeen, ...] = ()
+    gave_up: int | None = None
+    """Jobs given up as the log told of them; where failed jobs are not kept, the table has none of these."""
     waiting: tuple[Waiting, ...] = ()
     unknown: dict[str, str] = field(default_factory=dict)
     lines_lost: int = 0
@@ -134,8 +153,8 @@ def with_log(facts: Facts, log: WorkerLog | None) -> Facts:
         return replace(facts, gone=gone)
     workers = []
     for worker in facts.workers:
-        seen = log.workers.get(worker.dyno)
-        if seen:
+        worker = replace(worker, crashed_at=log.crashes.get(worker.dyno))
+        if seen := log.workers.get(worker.dyno):
             worker = replace(
                 worker,
                 name=seen.name,
@@ -236,7 +255,7 @@ def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts)
         add(of_waiting(queue, priority, facts), group["due"] + group["retry due"])
         add(Reason("failed before; tried again when their time comes"), group["retrying"])
         add(Reason("due later"), group["scheduled"])
-        add(Reason("given up: their attempts are used up", f"heroku dj:retry --failed{app}", True), group["failed"])
+        add(Reason(GIVEN_UP, f"heroku dj:retry --failed{app}", True), group["failed"])
     for row in locked:
         if (reason := explain(row, now, facts)).is_trouble:
             add(reason, 1)
@@ -247,17 +266,37 @@ def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts)
 def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
     minutes = log.minutes(screen.at, MINUTES_SHOWN)
     runs = sorted(log.runs_s)
-    last = [minute for minute in minutes[-6:-1] if minute] or [minute for minute in minutes[-1:] if minute]
+    done_per_minute, failed_per_minute = pace(log, screen.at)
     return replace(
         screen,
         minutes=tuple(minutes),
         marks=tuple(log.marks),
+        kinds=kinds_of(log),
+        gave_up=log.gave_up,
         run_p50_s=quantile(runs, 0.5),
         run_p95_s=quantile(runs, 0.95),
-        done_per_minute=sum(minute.done for minute in last) / len(last) if last else None,
-        failed_per_minute=sum(minute.failed for minute in last) / len(last) if last else None,
+        done_per_minute=done_per_minute,
+        failed_per_minute=failed_per_minute,
         lines_lost=log.lines_lost,
     )
+
+
+def kinds_of(log: WorkerLog) -> tuple[KindSeen, ...]:
+    """Those that ran most often first."""
+    found = []
+    for kind in sorted(log.kinds.values(), key=lambda kind: -(kind.done + kind.failed)):
+        runs = sorted(kind.runs_s)
+        p50, p95 = quantile(runs, 0.5), quantile(runs, 0.95)
+        found.append(KindSeen(kind.name, kind.done, kind.failed, p50, p95, kind.error))
+    return tuple(found)
+
+
+def pace(log: WorkerLog, now: datetime) -> tuple[float, float]:
+    """Runs that were done and that failed a minute: the mean of the last minutes, as far as the log reaches back."""
+    parts = [part for part in log.minutes(now, PACE_S // SLICE_S, SLICE_S) if part]
+    since = max(log.known_since or now, parts[0].start if parts else now)
+    minutes = max(SLICE_S, (now - since).total_seconds()) / 60
+    return sum(part.done for part in parts) / minutes, sum(part.failed for part in parts) / minutes
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

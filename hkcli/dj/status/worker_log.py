@@ -8,14 +8,19 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-MINUTES_KEPT = 60
+SLICE_S = 10
+"""Ends of jobs are counted in slices this long, of which a minute has a whole number."""
+SLICES_KEPT = 360
 RUNS_KEPT = 2_000
 MARKS_KEPT = 50
+KINDS_KEPT, RUNS_OF_A_KIND, ERROR_CHARS = 200, 200, 200
 LINE = re.compile(r"(?P<time>\S+) (?P<source>[\w-]+)\[(?P<dyno>[^\]\s]+)\]: ?(?P<text>.*)", re.DOTALL)
 LOGGER = re.compile(r"[A-Z], \[[^\]]*\]\s+[A-Z]+ -- [^:]*: (?:\d{4}-\d\d-\d\dT\S+: )?")
 """What Ruby's Logger writes before a message, and the time that the gem adds."""
+HINT = re.compile(r"Job |\[JOB\]|job worker|jobs processed at|Exiting\.\.\.")
+"""What each of a worker's lines has; most lines of an app are others, and are passed over at once."""
 WORKER_4 = re.compile(r"\[Worker\((?P<worker>.*?)\)\] ")
 JOB_4 = r"Job (?P<name>.+?)(?: \(id=(?P<id>\d+)\))?(?: \(queue=(?P<queue>[^)]*)\))?"
 JOB_2009 = r"\* \[JOB\] (?P<name>.+)"
@@ -34,6 +39,7 @@ SHAPES = [
         ("failed", JOB_4 + r" FAILED permanently with (?P<error>.*)"),
         ("failed", JOB_2009 + r" failed with (?P<error>.*?)(?: - \d+ failed attempts| - keeping it as failed)?"),
         ("given up", JOB_4 + r" (?:FAILED|REMOVED) permanently because of .*"),
+        ("given up", r"\* \[JOB\] PERMANENTLY removing (?P<name>.+) because of .*"),
         ("released", JOB_4 + r" RELEASED: .*"),
         ("released", JOB_2009 + r" was interrupted and is back in the queue"),
         ("stats", rf"(?P<count>\d+) jobs processed at {DURATION} j/s, (?P<failures>\d+) failed(?: \.\.\.)?"),
@@ -67,9 +73,23 @@ class WorkerSeen:
 
 @dataclass
 class Minute:
+    """Or another whole number of slices, beginning at `start`."""
+
     start: datetime
     done: int = 0
     failed: int = 0
+
+
+@dataclass
+class Kind:
+    """What was seen of the jobs of one class."""
+
+    name: str
+    done: int = 0
+    failed: int = 0
+    runs_s: deque[float] = field(default_factory=lambda: deque(maxlen=RUNS_OF_A_KIND))
+    error: str = ""
+    """The latest."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +98,7 @@ class Mark:
 
     at: datetime
     text: str
+    is_release: bool = False
 
 
 @dataclass
@@ -91,9 +112,14 @@ class WorkerLog:
     marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=MARKS_KEPT))
     former: dict[str, str] = field(default_factory=dict)
     """Workers that another one on the same dyno has followed: name to dyno. They are gone."""
+    crashes: dict[str, datetime] = field(default_factory=dict)
+    """When a dyno last crashed."""
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    gave_up: int = 0
+    """Jobs whose attempts were used up, whether they were kept on the table or not."""
     lines_lost: int = 0
     has_job_lines: bool = False
-    _minutes: dict[datetime, Minute] = field(default_factory=dict)
+    _slices: dict[int, Minute] = field(default_factory=dict)
 
     def feed(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -102,14 +128,20 @@ class WorkerLog:
                 if at is not None:
                     self._line(at, found["source"], found["dyno"], found["text"])
 
-    def minutes(self, now: datetime, count: int) -> list[Minute | None]:
-        """The last minutes, the present one last; None where the log does not reach back."""
-        present = minute_of(now)
-        starts = [present - timedelta(minutes=back) for back in range(count - 1, -1, -1)]
+    def minutes(self, now: datetime, count: int, length_s: int = 60) -> list[Minute | None]:
+        """The last minutes (or parts that long), the present one last; None where the log does not reach back."""
+        present = int(now.timestamp()) // length_s * length_s
         if self.known_since is None:
             return [None] * count
-        first = minute_of(self.known_since)
-        return [self._minutes.get(start, Minute(start)) if start >= first else None for start in starts]
+        first = int(self.known_since.timestamp()) // length_s * length_s
+        starts = range(present - (count - 1) * length_s, present + 1, length_s)
+        return [self._sum(start, length_s) if start >= first else None for start in starts]
+
+    def _sum(self, start: int, length_s: int) -> Minute:
+        slices = [found for at in range(start, start + length_s, SLICE_S) if (found := self._slices.get(at))]
+        total = Minute(datetime.fromtimestamp(start, UTC))
+        total.done, total.failed = sum(each.done for each in slices), sum(each.failed for each in slices)
+        return total
 
     @property
     def done(self) -> int:
@@ -132,9 +164,11 @@ class WorkerLog:
     def _event(self, at: datetime, dyno: str, text: str) -> None:
         if mark := MARK.match(text):
             if mark["version"]:
-                self.marks.append(Mark(at, mark["version"]))
+                self.marks.append(Mark(at, mark["version"], is_release=True))
             else:
                 self.marks.append(Mark(at, f"{dyno} {'restarts' if text == 'Restarting' else 'crashed'}"))
+            if "crashed" in text:
+                self.crashes[dyno] = at
         if dyno in self.workers and text.startswith(("Process exited", "State changed from up")):
             self._is_gone(self.workers[dyno])
 
@@ -164,7 +198,11 @@ class WorkerLog:
             self.has_job_lines = True
             self._ended(worker, at, kind)
             if kind == "done":
-                self.runs_s.append(float(fields["seconds"] or 0))
+                self._of_kind(fields["name"], run_s=float(fields["seconds"] or 0))
+            else:
+                self._of_kind(fields["name"], error=fields["error"] or "")
+        elif kind == "given up":
+            self.gave_up += 1
         elif kind == "stats":
             self._stats(worker, at, fields)
         elif kind == "exiting":
@@ -175,6 +213,19 @@ class WorkerLog:
     def _ended(self, worker: WorkerSeen, at: datetime, kind: str) -> None:
         worker.told += 1
         self._count(worker, at, done=int(kind == "done"), failed=int(kind == "failed"))
+
+    def _of_kind(self, name: str | None, *, run_s: float | None = None, error: str = "") -> None:
+        """A run that was done, in so many seconds, or else failed."""
+        name = kind_of(name or "")
+        if name not in self.kinds and len(self.kinds) >= KINDS_KEPT:
+            name = "(others)"
+        kind = self.kinds.setdefault(name, Kind(name))
+        if run_s is None:
+            kind.failed, kind.error = kind.failed + 1, error[:ERROR_CHARS]
+        else:
+            kind.done += 1
+            kind.runs_s.append(run_s)
+            self.runs_s.append(run_s)
 
     def _stats(self, worker: WorkerSeen, at: datetime, fields: dict[str, str | None]) -> None:
         """Without lines about jobs (2009 writes them to the logger alone) this is all that is known."""
@@ -187,15 +238,18 @@ class WorkerLog:
     def _count(self, worker: WorkerSeen, at: datetime, done: int, failed: int) -> None:
         worker.done += done
         worker.failed += failed
-        minute = self._minutes.setdefault(minute_of(at), Minute(minute_of(at)))
-        minute.done += done
-        minute.failed += failed
-        while len(self._minutes) > MINUTES_KEPT:
-            del self._minutes[min(self._minutes)]
+        start = int(at.timestamp()) // SLICE_S * SLICE_S
+        part = self._slices.setdefault(start, Minute(datetime.fromtimestamp(start, UTC)))
+        part.done += done
+        part.failed += failed
+        while len(self._slices) > SLICES_KEPT:
+            del self._slices[min(self._slices)]
 
 
 def event_of(text: str) -> tuple[str, dict[str, str | None], bool] | None:
     """What a worker's line says: the kind of event, its values, and whether it came past the logger."""
+    if not HINT.search(text):
+        return None
     message = LOGGER.sub("", text, count=1) if text[1:2] == "," else text
     is_plain = message == text
     worker = WORKER_4.match(message)
@@ -208,13 +262,14 @@ def event_of(text: str) -> tuple[str, dict[str, str | None], bool] | None:
     return None
 
 
+def kind_of(name: str) -> str:
+    """The class; an ActiveJob calls itself `SendJob [id] from DelayedJob(mail) with arguments: [...]`."""
+    return name.partition(" [")[0][:100]
+
+
 def time_of(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def minute_of(time: datetime) -> datetime:
-    return time.replace(second=0, microsecond=0)
