@@ -1,5 +1,6 @@
 """`heroku dj` and its family: the platform on a stubbed wire, the table a real SQLite file."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_dj_json_is_for_monitoring(heroku, known):
     [
         (("--max-age", "9000", "--max-failed", "1"), 0, ""),
         (("--max-age", "30"), 1, "too old: a job is due for "),
-        (("--max-failed", "0"), 1, "too many failed: 1 jobs were given up, more than 0\n"),
+        (("--max-failed", "0"), 1, "too many failed: 1 job was given up, more than 0\n"),
     ],
 )
 def test_dj_is_a_health_check(heroku, known, words, status, said):
@@ -105,6 +106,15 @@ def test_dj_is_a_health_check(heroku, known, words, status, said):
     result = heroku("dj", *words, "--app", "demo")
     assert result.exit_code == status and result.stderr.startswith(said)
     assert said or not result.stderr
+
+
+def test_a_health_check_under_json_prints_the_figures_and_says_in_one_object_what_is_wrong(heroku, known):
+    known()
+    result = heroku("dj", "--max-age", "30", "--max-failed", "0", "--json", "--app", "demo")
+    assert result.exit_code == 1 and json.loads(result.stdout)["counts"]["failed"] == 1
+    failure = json.loads(result.stderr)
+    assert failure["id"] == "unhealthy"
+    assert "too old: a job is due for " in failure["message"] and "too many failed: 1 job was " in failure["message"]
 
 
 def test_a_health_check_that_cannot_tell_fails(heroku, known, jobs):

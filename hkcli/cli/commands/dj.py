@@ -61,7 +61,13 @@ def dj(
 
 
 def check(run: Run, screen: "Snapshot", max_age: float | None, max_failed: int | None) -> None:
-    for problem in problems(screen, max_age, max_failed):
+    """A line for each problem; for a program they are the one object of a failure. Raises HerokuError."""
+    found = problems(screen, max_age, max_failed)
+    if found and run.as_json:
+        error = HerokuError("; ".join(found), next=(f"See why: heroku dj --app {run.app}",))
+        error.id = "unhealthy"
+        raise error
+    for problem in found:
         run.out.talk(problem)
         run.exit_status = 1
 
@@ -76,7 +82,8 @@ def problems(screen: "Snapshot", max_age: float | None, max_failed: int | None) 
     if max_age is not None and screen.oldest_due_s is not None and screen.oldest_due_s > max_age:
         found.append(f"too old: a job is due for {screen.oldest_due_s:.0f} s, more than {max_age:g} s")
     if max_failed is not None and screen.counts.failed > max_failed:
-        found.append(f"too many failed: {screen.counts.failed:,} jobs were given up, more than {max_failed}")
+        gave_up = f"{jobs_text(screen.counts.failed)} {'was' if screen.counts.failed == 1 else 'were'} given up"
+        found.append(f"too many failed: {gave_up}, more than {max_failed}")
     return found
 
 
