@@ -250,7 +250,7 @@ def test_a_write_that_was_cut_off_is_never_sent_again(method):
 
         thread = threading.Thread(target=cut)
         thread.start()
-        transport = Transport("t", patience=IMPATIENT, sleep=lambda _: pytest.fail("asked again"))
+        transport = Transport("t", sleep=lambda _: pytest.fail("asked again"))
         with pytest.raises(HerokuError):
             transport.request(method, f"http://localhost:{listener.getsockname()[1]}/apps", json={}, headers={})
         listener.shutdown(socket.SHUT_RDWR)
