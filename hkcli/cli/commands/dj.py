@@ -23,6 +23,8 @@ LOG_LINES = 1500
 PATIENCE_S = 10.0
 REFRESH_S, REFRESH_ELSEWHERE_S = 1.0, 2.0
 SLOW_FACTS_S = 30.0
+LOG_AGAIN_S = 5.0
+"""After the log of a live screen ended, for which its reader has tried for long."""
 COUNTING_SHARE = 0.25
 """How much of the time between two refreshes a large table is counted."""
 MOST_LISTED = 1000
@@ -122,18 +124,23 @@ class Source:
         self._follow({"lines": LOG_LINES, "source": None})
 
     def follow_log(self) -> None:
-        """The log as it comes; for a thread of its own, which ends with the program."""
-        self._follow({"lines": LOG_LINES, "tail": True})
+        """The log as it comes, anew whenever it ends; for a thread of its own, which ends with the program."""
+        while True:
+            self._follow({"lines": LOG_LINES, "tail": True})
+            time.sleep(LOG_AGAIN_S)
 
     def _follow(self, wishes: dict[str, object]) -> None:
         from hkcli.api.logs import LogReader
+        from hkcli.dj.status import WorkerLog
 
         asked = {key: value for key, value in wishes.items() if value is not None}
+        log = WorkerLog()
         try:
             reader = LogReader(self.run.api_with(self.run.token_for(self.run.host)), self.run.app, asked)
             for block in reader.blocks():
                 with self._log_lock:
-                    self.log.feed(block.decode("utf-8", "replace").splitlines())
+                    log.feed(block.decode("utf-8", "replace").splitlines())
+                    self.log, self.why_no_log = log, ""
         except HerokuError as error:
             self.why_no_log = error.message
 
@@ -151,7 +158,8 @@ class Source:
     def _snapshot(self, now: datetime) -> "Snapshot":
         facts = self.facts()
         with self._log_lock:
-            return self.table.snapshot(now, facts, self.log, self.why_no_log)
+            log = None if self.why_no_log else self.log
+            return self.table.snapshot(now, facts, log, self.why_no_log)
 
 
 def worker_of(dyno: "Dyno") -> Any:
