@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from hkcli.api.errors import Unreachable
-from hkcli.cli.commands.dj import Source
 from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
+from hkcli.cli.dj_source import Source
 from hkcli.dj.queue import Counts
 from hkcli.dj.status import Facts, Snapshot, WorkerFact, compose
 from hkcli.dj.status.reasons import Reason
