@@ -40,7 +40,7 @@ bench: setup                     ## Measure, against a peer or a floor in the sa
 screens: setup                   ## Take the README's pictures of the status screen anew
 	@$(BIN)/python -m tests.screens
 
-docs completions: setup          ## Write what is made from the command table anew: completions, help, man/
+docs completions: setup          ## Write what is made from the command table anew: completions, help, hkcli/man/
 	@$(BIN)/python -m hkcli.cli.completion completions
 	@$(BIN)/python -m hkcli.cli.reference .
 

@@ -19,7 +19,7 @@ _heroku() {
     return
   fi
   case "$name" in
-    login) flags="--expires-in --interactive --json --token --help" ;;
+    login) flags="--browser --expires-in --interactive --json --token --help" ;;
     logout) flags="--json --help" ;;
     whoami) flags="--json --help" ;;
     auth:token) flags="--json --help" ;;
@@ -160,7 +160,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -173,6 +173,7 @@ _heroku() {
     --addons) kind=other ;;
     -a|--app) kind=app ;;
     --as) kind=other ;;
+    --browser) kind=other ;;
     -b|--buildpack) kind=other ;;
     -c|--cert) kind=other ;;
     --chance) kind=other ;;

@@ -49,10 +49,15 @@ def parse_authorization(header: str) -> Credentials:
 
 def admit(session: Session, header: str, method: str, path: str) -> User:
     """The user whose token this is, if it may make such a request. Raises Unauthorized, Forbidden."""
+    return admitted(session, header, method, path).user
+
+
+def admitted(session: Session, header: str, method: str, path: str) -> Authorization:
+    """The authorization whose token this is, if it covers such a request. Raises Unauthorized, Forbidden."""
     found = find_authorization(session, parse_authorization(header).token or "")
     if not any(permits(scope, method, path) for scope in found.scope):
         raise Forbidden(f"This token may not do that: its scope is {', '.join(found.scope)}.")
-    return found.user
+    return found
 
 
 def permits(scope: str, method: str, path: str) -> bool:

@@ -16,6 +16,7 @@ from hkcli.backend.addons import dj, postgresql
 from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
 from hkcli.backend.addons.partner_resources import PartnerResources
 from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
+from hkcli.backend.answers import Answers
 from hkcli.backend.authority import Authority
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
@@ -140,6 +141,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     platform = Platform(
         home=home,
         store=store,
+        answers=Answers(store),
         works=works,
         logplex=logplex,
         supervisor=supervisor,

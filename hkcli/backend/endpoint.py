@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hkcli.backend import accounts, apps, partners, ranges
+from hkcli.backend.answers import question_of
 from hkcli.backend.errors import BadRequest, Forbidden, InvalidParams, NotAcceptable, PlatformError, Unauthorized
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import App, User
@@ -135,23 +137,46 @@ class Waiting:
 
 
 def route(
-    method: str, path: str, action: Callable[[Call], Answer | Waiting], *, status: int = 200, cost: int = 1
+    method: str,
+    path: str,
+    action: Callable[[Call], Answer | Waiting],
+    *,
+    status: int = 200,
+    cost: int = 1,
+    from_store: bool = False,
 ) -> Route:
     """An endpoint of the API. The action runs in one transaction; it is committed before the answer is sent.
 
-    `cost` is how many requests of the account's rate limit a call is.
+    `cost` is how many requests of the account's rate limit a call is; `from_store` says that the answer to a GET
+    follows from the store, and is true until that changes.
     """
 
     async def endpoint(request: Request) -> Response:
         platform: Platform = request.app.state.platform
         check_accept(request)
+        question = question_of(request) if from_store else None
+        if known := platform.answers.find(question):
+            request.state.remaining = platform.rate_limits.take(known.user_id, cost)
+            return unless_known(request, known.response())
         body = await read_body(request)
 
-        def who(session: Session) -> User:
-            header, path = authorization_of(request), request.url.path
-            token = accounts.parse_authorization(header).token or ""
-            return partners.admit(session, token, method, path) or accounts.admit(session, header, method, path)
+        until: datetime | None = None
 
+        def who(session: Session) -> User:
+            nonlocal question, until
+            header, path = authorization_of(request), request.url.path
+            try:
+                found = accounts.admitted(session, header, method, path)
+                until = found.expires_at
+                return found.user
+            except Unauthorized:
+                question = None
+                token = accounts.parse_authorization(header).token or ""
+                if owner := partners.admit(session, token, method, path):
+                    return owner
+                raise
+
+        as_of = platform.store.changes
         with platform.works.begin(who) as work:
             request.state.remaining = platform.rate_limits.take(work.user.id, cost)
             call = Call(request, platform, work, body)
@@ -160,7 +185,9 @@ def route(
             outcome = await answer.wait()
             with platform.works.begin(asked_by(work.user.id)) as work:
                 answer = outcome(replace(call, work=work))
-        return respond(request, answer, status)
+        response = respond(request, answer, status)
+        platform.answers.keep(question, work.user.id, response, as_of=as_of, until=until)
+        return unless_known(request, response)
 
     return Route(path, endpoint, methods=[method])
 
@@ -225,7 +252,7 @@ def respond(request: Request, answer: Answer, status: int) -> Response:
     if isinstance(answer, Response):
         return answer
     if not isinstance(answer, Collection):
-        return fresh(request, json_response(answer, status))
+        return tagged(request, json_response(answer, status))
     wanted = ranges.parse(request.headers.get("range"), answer.sortable)
     page, following = ranges.cut(answer.documents, wanted)
     headers = {"Accept-Ranges": ", ".join(answer.sortable)}
@@ -233,15 +260,21 @@ def respond(request: Request, answer: Answer, status: int) -> Response:
         headers["Content-Range"] = f"{wanted.field} {page[0][wanted.field]}..{page[-1][wanted.field]}"
     if following:
         headers["Next-Range"] = following
-    return fresh(request, json_response(page, 206 if following else 200, headers))
+    return tagged(request, json_response(page, 206 if following else 200, headers))
 
 
-def fresh(request: Request, response: Response) -> Response:
-    """The answer with its ETag; 304 and no body for a reader who has it already."""
-    if request.method not in ("GET", "HEAD"):
+def tagged(request: Request, response: Response) -> Response:
+    """The answer with the ETag of what was read."""
+    if request.method in ("GET", "HEAD"):
+        response.headers["ETag"] = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    return response
+
+
+def unless_known(request: Request, response: Response) -> Response:
+    """The answer; 304 and no body for a reader who has it already."""
+    tag = response.headers.get("etag")
+    if tag is None:
         return response
-    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    response.headers["ETag"] = tag
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
     if tag not in known and "*" not in known:
         return response

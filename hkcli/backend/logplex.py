@@ -20,6 +20,8 @@ TAIL_BUFFER_BYTES = 8 * 1024 * 1024
 KEEPALIVE_S = 25.0
 SEND_BYTES = 256 * 1024
 """About how much is joined into one piece for a reader who has several chunks waiting."""
+FEW_TAILS, PART_BYTES = 8, 32 * 1024
+"""With more readers each is handed small parts, cut anywhere, so that what is on its way to all of them stays small."""
 
 
 class Framing(Enum):
@@ -99,6 +101,11 @@ class Channel:
         self._kept = sum(chunk.count for chunk in self.chunks)
         self._trim()
         self.next = self.chunks[-1].last + 1 if self.chunks else segments.newest_first
+
+    @property
+    def part_bytes(self) -> int:
+        """How much is handed to one reader at a time, at most."""
+        return SEND_BYTES if len(self.tails) <= FEW_TAILS else PART_BYTES
 
     def append(self, chunk: Chunk, now: datetime) -> None:
         self.next = chunk.last + 1
@@ -191,8 +198,10 @@ class Logplex:
             for piece in framed(past, framing):
                 yield piece
             while tail and not (follower.closed and not follower.waiting):
-                if piece := await self._next_piece(follower, framing):
-                    yield piece
+                if piece := await self._next_piece(channel, follower, framing):
+                    part = channel.part_bytes
+                    for start in range(0, len(piece), part):
+                        yield piece[start : start + part]
         finally:
             channel.tails.discard(follower)
 
@@ -244,7 +253,7 @@ class Logplex:
             self._channels[app_id] = Channel(segments, self._history_lines)
         return self._channels[app_id]
 
-    async def _next_piece(self, tail: Tail, framing: Framing) -> bytes:
+    async def _next_piece(self, channel: Channel, tail: Tail, framing: Framing) -> bytes:
         """What to send to a tail next; empty when there is nothing to say."""
         if not tail.waiting and not tail.closed:
             tail.news.clear()
@@ -255,7 +264,7 @@ class Logplex:
                 return b": \n\n" if framing is Framing.EVENTS else b""
         loss = tail.take_loss()
         notice = frame_notice(overflow_line(*loss, self._now()), framing) if loss else b""
-        return notice + b"".join(framed(tail.take(SEND_BYTES), framing))
+        return notice + b"".join(framed(tail.take(channel.part_bytes), framing))
 
     def _loss_before(self, channel: Channel, log_filter: LogFilter, after: int | None) -> bytes:
         """The line that admits a gap between `after` and the oldest line kept; a filtered gap cannot be counted."""

@@ -82,7 +82,8 @@ class Orphans:
             release = session.get(Release, stay.release_id)
             if release is None:
                 return "", None
-            return release.app_id, Gone(host, stay.dyno.partition(".")[0], release.config, tuple(release.plans))
+            process_type = stay.dyno.partition(".")[0]
+            return release.app_id, Gone(host, process_type, release.config, tuple(release.plans), stay.crashed)
 
     def _is_given_up(self, host: str, error: Exception) -> bool:
         """Says once that something could not be reached."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hkcli.backend.addons.partner_resources import PartnerResources
+from hkcli.backend.answers import Answers
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
@@ -29,6 +30,7 @@ class Platform:
 
     home: Home
     store: Store
+    answers: Answers
     works: Works
     logplex: Logplex
     supervisor: Supervisor

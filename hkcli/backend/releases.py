@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from hkcli.backend import formation, names
@@ -68,6 +68,22 @@ def newest(session: Session, app: App, *statuses: str) -> Release | None:
         .limit(1)
     )
     return session.scalars(query).one_or_none()
+
+
+def slug_sizes(session: Session, *conditions: ColumnElement[bool]) -> dict[str, int]:
+    """Bytes of the slug that runs, by app id, for apps that have one; one question for all of them."""
+    newest = (
+        select(Release.app_id, func.max(Release.version).label("version"))
+        .where(Release.status == "succeeded", *conditions)
+        .group_by(Release.app_id)
+        .subquery()
+    )
+    query = (
+        select(Release.app_id, Slug.size_bytes)
+        .join(newest, (Release.app_id == newest.c.app_id) & (Release.version == newest.c.version))
+        .join(Slug, Release.slug_id == Slug.id)
+    )
+    return {app_id: size_bytes for app_id, size_bytes in session.execute(query)}
 
 
 def of_build(session: Session, build: Build) -> Release | None:

@@ -1,7 +1,7 @@
 """The wire shapes: our records as the documents of Heroku's Platform API v3, with every key of the published schema."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -255,13 +255,19 @@ def plan(each: Plan, of: Service) -> JSON:
 
 
 def addon(
-    record: Addon, config_vars: list[str], *, provider_id: str, web_url: str | None = None, message: str | None = None
+    record: Addon,
+    config_vars: list[str],
+    *,
+    provider_id: str,
+    web_url: str | None = None,
+    message: str | None = None,
+    expanded: Collection[str] = (),
 ) -> JSON:
-    """Service and plan are always expanded; who asked for references finds `id` and `name` in them all the same."""
+    """`expanded`: which of `addon_service` and `plan` are whole, and not references."""
     of, chosen = providers.plan(record.plan)
     document = {
         "actions": [],
-        "addon_service": service(of),
+        "addon_service": service(of) if "addon_service" in expanded else fixed_ref("service", of.name),
         "app": ref(record.app),
         "billed_price": {"cents": chosen.cents, "contract": False, "unit": "month"},
         "billing_entity": {**ref(record.app), "type": "app"},
@@ -269,7 +275,7 @@ def addon(
         **dates(record),
         "id": record.id,
         "name": record.name,
-        "plan": plan(chosen, of),
+        "plan": plan(chosen, of) if "plan" in expanded else fixed_ref("plan", chosen.name),
         "provider_id": provider_id,
         "state": "provisioning" if record.state == "requested" else record.state,
         "web_url": web_url,

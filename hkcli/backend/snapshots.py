@@ -186,13 +186,22 @@ def _copy_aside(home: Home, source: Path, partial: Path) -> None:
 def _keep_owner(home: Home, path: Path) -> None:
     """The token that the owner's programs have stays good, also when the snapshot is from before it was made."""
     owner = home.owner()
+    if owner is None or not home.store.exists() or not _is_token(home.store, owner["token"]):
+        return
+    if not _is_token(path, owner["token"]):
+        with closing(Store(f"sqlite:///{path}")) as store, store.transaction() as session:
+            user = accounts.restore_user(session, owner["email"], owner["password"])
+            accounts.authorize(session, user, "hkcli on this machine", token=owner["token"])
+
+
+def _is_token(path: Path, token: str) -> bool:
+    """Whether it is good in this store."""
     with closing(Store(f"sqlite:///{path}")) as store, store.transaction() as session:
-        if owner:
-            try:
-                accounts.find_authorization(session, owner["token"])
-            except Unauthorized:
-                user = accounts.restore_user(session, owner["email"], owner["password"])
-                accounts.authorize(session, user, "hkcli on this machine", token=owner["token"])
+        try:
+            accounts.find_authorization(session, token)
+        except Unauthorized:
+            return False
+        return True
 
 
 def conclude(home: Home) -> None:

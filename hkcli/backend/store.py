@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -31,6 +32,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from hkcli.backend.errors import Restarting
 
 SCHEMA_VERSION = 3
+
+READING = ("SELECT", "PRAGMA")
+CHANGED = "hkcli.changed"
+"""Marks a connection whose transaction has done more than read."""
 
 
 class StoreError(Exception):
@@ -116,9 +121,7 @@ class App(Record):
     """Config vars, add-ons' own included. Replaced whole at each change: JSON is not tracked in place."""
     released_at: Mapped[datetime | None] = mapped_column(default=None)
     owner: Mapped[User] = relationship(lazy="joined")
-    features: Mapped[list["Feature"]] = relationship(
-        lazy="selectin", cascade="all, delete-orphan", passive_deletes=True
-    )
+    features: Mapped[list["Feature"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 
 class Slug(Record):
@@ -336,9 +339,11 @@ class Store:
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"The store {url} cannot be opened: {error}. Try: sqlite:////path/to/file") from error
         self._is_closed = False
-        self.commits = 0
-        """How many transactions have ended well; what was read is true as long as this stays the same."""
+        self.changes = 0
+        """How many transactions have changed something; what was read is true as long as this stays the same."""
+        event.listen(self.engine, "before_cursor_execute", _note_changes)
         event.listen(self.engine, "commit", self._committed)
+        event.listen(self.engine, "rollback", lambda connection: connection.info.pop(CHANGED, None))
         try:
             Record.metadata.create_all(self.engine)
             with self.transaction() as session:
@@ -364,8 +369,8 @@ class Store:
         if self._is_closed:
             raise Restarting
 
-    def _committed(self, _connection: object) -> None:
-        self.commits += 1
+    def _committed(self, connection: Connection) -> None:
+        self.changes += connection.info.pop(CHANGED, 0)
 
     def identity(self) -> str:
         """What tells this store from every other."""
@@ -382,6 +387,11 @@ class Store:
         """For good: a file of the same name may belong to another state afterwards."""
         self._is_closed = True
         self.engine.dispose()
+
+
+def _note_changes(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    if not statement.startswith(READING):
+        connection.info[CHANGED] = 1
 
 
 def open_engine(url: str) -> Engine:

@@ -3,7 +3,9 @@
 from hkcli.cli.context import Run
 
 
-def show_page(run: Run, url: str, *, only_print: bool = False, as_json: bool = False) -> None:
+def show_page(
+    run: Run, url: str, *, only_print: bool = False, as_json: bool = False, browser: str | None = None
+) -> None:
     """`as_json` prints the address and opens nothing: a script asked."""
     if as_json:
         run.out.json({"url": url})
@@ -14,6 +16,10 @@ def show_page(run: Run, url: str, *, only_print: bool = False, as_json: bool = F
     import webbrowser
 
     run.out.talk(f"Opening {url}")
-    if not webbrowser.open(url):
-        run.out.warn("No web browser could be started.")
+    try:
+        is_open = webbrowser.get(browser).open(url) if browser else webbrowser.open(url)
+    except webbrowser.Error:
+        is_open = False
+    if not is_open:
+        run.out.warn(f"{browser or 'No web browser'} could {'not ' if browser else ''}be started.")
         run.out.line(url)

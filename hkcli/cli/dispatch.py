@@ -122,6 +122,8 @@ def perform(words: Sequence[str], run: Run) -> None:
         run_extension(name, arguments, run)
         raise unknown_command(name)
     found = load(name)
+    if not any("--json" in parameter.opts for parameter in found.params):
+        run.as_json = run.out.is_for_program = False
     with found.make_context(f"heroku {name}", list(arguments), obj=run) as context:
         found.invoke(context)
 

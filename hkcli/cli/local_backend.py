@@ -15,7 +15,7 @@ from typing import Any
 
 from hkcli.api.errors import HerokuError
 
-NEEDED = ("starlette", "uvicorn", "sqlalchemy", "alembic", "cryptography", "psutil", "tree_sitter")
+NEEDED = ("starlette", "httpx", "uvicorn", "sqlalchemy", "alembic", "cryptography", "psutil", "tree_sitter")
 """Modules of the extra `backend`; any that is missing means that it was not installed."""
 START_S, STOP_S, POLL_S = 60, 60, 0.05
 AT_REST_S = 600

@@ -16,6 +16,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "HEROKU_HOST": "Platform to speak to: a URL such as http://localhost:5080. Heroku itself if it is not set.",
     "HEROKU_GIT_HOST": "Host of git over HTTP, where it is not git. and the platform's name.",
     "HEROKU_STATUS_HOST": "Where heroku status asks, instead of status.heroku.com.",
+    "HEROKU_LOGIN_HOST": "Site of the login by the browser, instead of Heroku's.",
     "HEROKU_TEAM": "Team whose apps are listed and created.",
     "HEROKU_DEBUG": "1: show each request with its status, time and request id, secrets left out. "
     "curl: show each as a curl command that can be replayed.",

@@ -27,8 +27,8 @@ def files() -> dict[str, str]:
     """Path in the checkout to contents."""
     return {
         "hkcli/cli/summaries.py": summaries(),
-        "man/heroku.1": manual(),
-        "man/hkcli.1": ".so man1/heroku.1\n",
+        "hkcli/man/heroku.1": manual(),
+        "hkcli/man/hkcli.1": ".so man1/heroku.1\n",
     }
 
 

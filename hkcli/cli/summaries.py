@@ -1,7 +1,7 @@
 """The first sentence of each command's help. Made by `make docs`: help need not import every command."""
 
 SUMMARIES = {
-    "login": "Log in with email and password, or an API token.",
+    "login": "Log in with a password, the browser, or an API token.",
     "logout": "Forget the token of this platform, and make it invalid.",
     "whoami": "Show whose token is used.",
     "auth:token": "Print the token that is used.",

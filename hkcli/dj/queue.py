@@ -20,9 +20,10 @@ from hkcli.dj.era import Era, era_of
 
 LAST_ERROR_MAX_CHARS = 65_000
 WRITTEN_COLUMNS = ("priority", "attempts", "handler", "run_at", "queue", "created_at", "updated_at")
+DEADLY_DELAY_S = 60
 DIED = "The worker died while it ran the job"
 HELD_SQL = sa.text("SELECT id, attempts, last_error FROM delayed_jobs WHERE locked_by = :worker AND failed_at IS NULL")
-FREE_SQL = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL, last_error = :error"
+FREE_SQL = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL"
 HELD_BY_SQL = " WHERE id = :id AND locked_by = :worker AND failed_at IS NULL"
 ANY_JOB = Limits()
 FLUSH_EVERY_S = 0.02
@@ -171,23 +172,25 @@ class Queue:
             "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL WHERE locked_by = :worker", worker=worker
         )
 
-    def free(self, worker: str, now: datetime) -> int:
-        """Unlock the jobs of a worker that died in the middle of them; returns how many.
+    def free(self, worker: str, now: datetime, crashed: bool = True) -> int:
+        """Unlock the jobs of a worker that is gone and did not come to it itself; returns how many.
 
-        A job of which two workers in a row have died counts as failed, lest it be first in line for ever.
+        A job in the middle of which two workers in a row `crashed` counts as failed, and waits for longer than it takes
+        to start a worker anew, lest it be first in line for ever.
         """
         with self._reading() as connection:
             rows = connection.execute(HELD_SQL, {"worker": worker}).all()
         for row in rows:
-            before, again = row.last_error or "", (row.last_error or "").startswith(DIED)
-            attempts = row.attempts or 0
-            self._write(
-                FREE_SQL + (", attempts = :attempts, run_at = :run_at" if again else "") + HELD_BY_SQL,
-                id=row.id,
-                worker=worker,
-                error=self._error_text("\n".join([f"{DIED}: {worker}", *before.splitlines()[again:]])),
-                **({"attempts": attempts + 1, "run_at": now + self._delay(attempts)} if again else {}),
-            )
+            before, attempts = row.last_error or "", row.attempts or 0
+            again = before.startswith(DIED)
+            changes: dict[str, object] = {}
+            if crashed:
+                text = "\n".join([f"{DIED}: {worker}", *before.splitlines()[again:]])
+                changes["last_error"] = self._error_text(text)
+            if crashed and again:
+                changes |= {"attempts": attempts + 1, "run_at": now + self._delay(attempts)}
+            sets = "".join(f", {name} = :{name}" for name in changes)
+            self._write(FREE_SQL + sets + HELD_BY_SQL, id=row.id, worker=worker, **changes)
         return len(rows)
 
     def clear(self) -> int:
@@ -260,7 +263,7 @@ class Queue:
         return row | ({"queue": job.queue} if self.has_queues else {})
 
     def _delay(self, prior_attempts: int) -> timedelta:
-        return timedelta(seconds=self.era.retry_delay_s(prior_attempts))
+        return timedelta(seconds=max(DEADLY_DELAY_S, self.era.retry_delay_s(prior_attempts)))
 
     def _error_text(self, error: str) -> str:
         """As much of it as the column holds, without what PostgreSQL cannot store."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hkcli.backend.logplex import Framing, LogFilter, Logplex
-from tests.backend.runtime import logged, read_log, run
+from hkcli.backend.logplex import FEW_TAILS, PART_BYTES, Framing, LogFilter, Logplex
+from tests.backend.runtime import logged, read_log, run, until
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00 app\[worker\.1\]: hello$")
 
@@ -163,6 +163,26 @@ def test_several_tails_get_every_new_line_after_the_history(tmp_path: Path) -> N
         assert [line.rpartition(" ")[2] for line in only_app] == [str(number) for number in range(6, 106)]
 
     run(body())
+
+
+@pytest.mark.parametrize("framing", Framing)
+def test_many_tails_are_handed_small_parts_of_the_same_stream(tmp_path: Path, framing: Framing) -> None:
+    async def one(logplex: Logplex) -> list[bytes]:
+        return [part async for part in logplex.stream("app-1", tail=True, lines=0, framing=framing)]
+
+    async def read_by(number: int) -> list[list[bytes]]:
+        logplex = Logplex(tmp_path / f"logs-{number}", now=lambda: datetime(2026, 11, 25, tzinfo=UTC))
+        reading = [asyncio.create_task(one(logplex)) for _ in range(number)]
+        await until(lambda: logplex.tails("app-1") == number)
+        logplex.write("app-1", "app", "worker.1", b"a line of the flood\n" * 5000)
+        logplex.write("app-1", "app", "worker.1", b"the last one")
+        logplex.close()
+        return list(await asyncio.gather(*reading))
+
+    number = 3 * FEW_TAILS
+    (alone,), many = run(read_by(1)), run(read_by(number))
+    assert {b"".join(parts) for parts in many} == {b"".join(alone)}
+    assert sum(max(map(len, parts)) <= PART_BYTES for parts in many) >= number - FEW_TAILS
 
 
 def test_a_quiet_tail_hears_a_comment_now_and_then(tmp_path: Path) -> None:

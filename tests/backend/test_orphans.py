@@ -6,7 +6,7 @@ import pytest
 
 from hkcli.backend import accounts, apps, orphans, providers
 from hkcli.backend.addons.provider import Gone, Unreachable
-from hkcli.backend.engines.hosts import Hosts
+from hkcli.backend.engines.hosts import Hosts, Stay
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.home import Home
 from hkcli.backend.logplex import Logplex
@@ -66,9 +66,13 @@ def test_a_host_is_noted_before_its_dyno_starts_and_has_left_when_no_process_is_
         assert await process.wait() == 0 and hosts.left() == {}, "a process in a session of its own is left"
         (host,) = Hosts(tmp_path / "hosts").left()
         await process.close()
-        assert {host: stay.release_id for host, stay in hosts.left().items()} == {host: "release-3"}
+        assert hosts.left() == {host: Stay("worker.1", "release-3", crashed=True)}
         hosts.forget(host)
         assert hosts.left() == {}
+        process = await engine.start(make_spec(slug, "sleep 60"), "dyno")
+        await process.stop(grace_s=10)
+        await process.close()
+        assert [stay.crashed for stay in hosts.left().values()] == [False]
 
     run(body())
 

@@ -207,3 +207,17 @@ def test_an_app_is_created_with_features_on(api: Backend) -> None:
     made = api.ok("POST", "/apps", {"feature_flags": ["runtime-dyno-metadata"]})
     assert [each["enabled"] for each in api.ok("GET", f"/apps/{made['name']}/features")] == [True]
     assert status(api.call("POST", "/apps", {"feature_flags": ["levitation"]})) == (404, "not_found")
+
+
+def test_plan_and_service_of_an_addon_are_whole_for_whoever_asks_and_references_else(api: Backend, app: str) -> None:
+    made = api.ok("POST", f"/apps/{app}/addons", {"plan": "dj"}, headers={"Accept-Expansion": "plan"})
+    assert made["plan"]["price"]["cents"] == 0 and set(made["addon_service"]) == {"id", "name"}
+    (listed,) = api.ok("GET", f"/apps/{app}/addons")
+    assert listed["plan"] == {"id": made["plan"]["id"], "name": "dj:single"}
+    shown = api.ok("GET", f"/addons/{made['id']}", headers={"Accept-Expansion": "addon_service, plan"})
+    assert shown["addon_service"]["human_name"] == "Delayed Job" and shown["plan"] == made["plan"]
+    (attached,) = api.ok("GET", f"/apps/{app}/addon-attachments")
+    assert "config_vars" not in attached and "plan" not in attached["addon"]
+    inclusion = {"Accept-Inclusion": "addon:plan,config_vars"}  # more than the published schema has
+    (attached,) = api.session.get(f"{api.url}/apps/{app}/addon-attachments", headers=inclusion, timeout=30).json()
+    assert (attached["config_vars"], attached["addon"]["plan"]["name"]) == ([], "dj:single")

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from hkcli.backend import accounts, snapshots
-from hkcli.backend.errors import InvalidParams, NotFound
+from hkcli.backend.errors import InvalidParams, NotFound, Unauthorized
 from hkcli.backend.home import Home
 from hkcli.backend.store import Addon, App, Store, User
 from tests.backend.runtime import is_running
@@ -257,6 +257,17 @@ def test_a_snapshot_of_which_something_is_missing_is_refused_and_nothing_is_chan
     assert words(home) == {"new"}
 
 
+def test_a_reset_leaves_snapshots_until_the_last_is_removed(home: Home) -> None:
+    snapshots.save(home, "a")
+    home.clear()
+    assert [each["name"] for each in snapshots.every(home)] == ["a"]
+    snapshots.restore(Home.create(home.root), "a")
+    assert words(home) == {"old"}
+    snapshots.remove_named(home, "a")
+    home.clear()
+    assert list(home.root.iterdir()) == []
+
+
 def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
     with pytest.raises(InvalidParams, match="no name for a snapshot"):
         snapshots.save(home, "../a")
@@ -270,12 +281,22 @@ def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
     assert list(home.snapshots.iterdir()) == []
 
 
-def test_the_owner_of_now_keeps_their_token_when_the_snapshot_is_from_before_it_was_made(home: Home) -> None:
+@pytest.mark.parametrize("is_revoked", [False, True], ids=["good", "revoked"])
+def test_the_token_of_now_stays_good_if_it_is_though_the_snapshot_is_from_before_it_was_made(
+    home: Home, is_revoked: bool
+) -> None:
     snapshots.save(home, "a")
     owner = {"email": "a@localhost", "password": "made-after-a-reset", "token": "HRKU-made-after-a-reset"}
     home.credentials.write_text(json.dumps(owner))
+    if not is_revoked:
+        with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
+            accounts.authorize(session, accounts.users(session)[0], "now", token=owner["token"])
     snapshots.restore(home, "a")
     with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
-        user = accounts.find_authorization(session, owner["token"]).user
-        assert accounts.log_in(session, owner["email"], owner["password"]) is user
-        accounts.check_operator(session, user)
+        if is_revoked:
+            with pytest.raises(Unauthorized):
+                accounts.find_authorization(session, owner["token"])
+        else:
+            user = accounts.find_authorization(session, owner["token"]).user
+            assert accounts.log_in(session, owner["email"], owner["password"]) is user
+            accounts.check_operator(session, user)

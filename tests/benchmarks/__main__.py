@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MEASUREMENTS = ("client", "official", "logs", "dj", "screen", "router")
+MEASUREMENTS = ("api", "client", "official", "push", "flood", "logs", "dj", "screen", "router")
 
 
 def main() -> None:

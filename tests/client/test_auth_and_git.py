@@ -66,6 +66,52 @@ def test_a_login_that_is_refused_says_what_is_wrong_with_it(
     assert result.exit_code == 1 and said in " ".join(result.stderr.split()) and "backend:start" not in result.stderr
 
 
+@pytest.fixture
+def on_heroku(environment, logged_out, monkeypatch):
+    """Not logged in to Heroku itself, at a terminal where a browser can be started."""
+    del environment["HEROKU_HOST"]
+    opened = []
+
+    class Browser:
+        def __init__(self, name=None):
+            self.name = name
+
+        def open(self, url):
+            opened.append((self.name, url))
+            return True
+
+    monkeypatch.setattr("webbrowser.get", Browser)
+    monkeypatch.setattr("webbrowser.open", Browser().open)
+    return opened
+
+
+SITE = "https://cli-auth.heroku.com"
+ASKED = {"browser_url": "/auth/browser/1", "cli_url": "/auth/cli/1", "token": "t1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "browser"), [((), "\n", None), (("--browser", "firefox"), "", "firefox")], ids=["enter", "named"]
+)
+def test_login_by_the_browser_waits_for_the_token_of_its_page(
+    heroku, platform, logged_out, on_heroku, words, typed, browser
+):
+    platform.on("POST", "/auth", reply=ASKED, host=SITE, status=201)
+    waiting = platform.on("GET", "/auth/cli/1", reply={"access_token": "HRKU-3"}, host=SITE)
+    account = platform.on("GET", "/account", reply={"email": "ada@example.com"}, host="https://api.heroku.com")
+    result = heroku("login", *words, stdin=typed, terminal=True)
+    assert result.exit_code == 0 and on_heroku == [(browser, f"{SITE}/auth/browser/1")], result.stderr
+    assert waiting.asked[0].headers["Authorization"] == "Bearer t1"
+    assert account.asked[0].headers["Authorization"] == "Bearer HRKU-3"
+    assert lookup(logged_out, "git.heroku.com") == ("ada@example.com", "HRKU-3")
+
+
+def test_a_login_that_was_refused_in_the_browser_is_told_and_nothing_is_stored(heroku, platform, logged_out, on_heroku):
+    platform.on("POST", "/auth", reply=ASKED, host=SITE)
+    platform.on("GET", "/auth/cli/1", status=403, reply={"error": "Access denied"}, host=SITE)
+    result = heroku("login", stdin="\n", terminal=True)
+    assert result.exit_code == 1 and "gave no token (Access denied)" in result.stderr and not logged_out.exists()
+
+
 def test_login_without_a_terminal_says_how_to_give_a_token(heroku, platform, logged_out):
     result = heroku("login")
     assert result.exit_code == 1 and "heroku login --token" in result.stderr

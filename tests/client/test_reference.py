@@ -19,7 +19,7 @@ def test_what_is_made_from_the_command_table_is_as_the_table_is_now(name):
 
 def test_the_manual_page_is_sound_and_shows_every_command_as_it_is_typed(needs):
     needs("groff")
-    page = ROOT / "man" / "heroku.1"
+    page = ROOT / "hkcli" / "man" / "heroku.1"
     words = ["groff", "-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=100n", str(page)]
     shown = subprocess.run(words, capture_output=True, text=True, check=True)
     assert shown.stderr == ""
@@ -37,4 +37,4 @@ def test_the_manual_page_tells_every_variable_of_ours_that_is_read():
 
 
 def test_the_manual_page_is_installed_where_man_looks():
-    assert "share/man/man1 =\n    man/heroku.1\n    man/hkcli.1\n" in (ROOT / "setup.cfg").read_text()
+    assert "share/man/man1 =\n    hkcli/man/heroku.1\n    hkcli/man/hkcli.1\n" in (ROOT / "setup.cfg").read_text()

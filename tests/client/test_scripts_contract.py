@@ -121,6 +121,15 @@ def test_a_refusal_under_json_is_all_of_stderr_one_object_and_status_1(name, env
         assert document["status"] == 403 and "soon gone" in document["warnings"]
 
 
+@pytest.mark.parametrize("words", [("run", "rake", "--json"), ("run:detached", "rake", "--json")], ids=" ".join)
+def test_json_behind_the_first_word_of_a_remote_command_is_not_for_us(heroku, platform, words):
+    if words[0] == "run":
+        platform.on("GET", "/ca.pem", reply=b"", headers={"Content-Type": "application/x-pem-file"})
+    platform.on("POST", "/apps/demo/dynos", status=422, reply={"id": "invalid_params", "message": "No code."})
+    result = heroku(words[0], "--app", "demo", *words[1:])
+    assert result.exit_code == 1 and "Error: No code." in result.stderr and "on demo... failed" in result.stderr
+
+
 def test_a_dangerous_command_without_a_terminal_fails_instead_of_hanging(heroku, platform):
     platform.on("GET", "/apps/demo", reply={"name": "demo"})
     result = heroku("destroy", "--app", "demo", "--json")

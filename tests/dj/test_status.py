@@ -178,6 +178,20 @@ def test_only_locks_of_workers_that_are_gone_are_taken_away(app_anywhere: App, m
         assert table.unlock(gone) == 0
 
 
+@pytest.mark.parametrize(
+    "name, gone",
+    [
+        (ME, False),
+        ("host:railgun.2 pid:7", True),
+        ("delayed_job host:0a1b2c3d-0000-4000-8000-0123456789ab pid:4", True),
+        ("host:laptop pid:7", None),
+        ("web-1", None),
+    ],
+)
+def test_of_a_worker_outside_of_dynos_it_cannot_be_told_whether_it_is_gone(name: str, gone: bool | None) -> None:
+    assert FACTS.is_gone(name) is gone
+
+
 def test_a_job_is_shown_whole(app_anywhere: App, mixed: Queue) -> None:
     with looked(app_anywhere) as table:
         failed = table.listed(Selection(state=State.FAILED), NOW)[0]
@@ -247,7 +261,7 @@ def test_a_look_at_a_large_table_is_short(app_anywhere: App, queue: Queue) -> No
 
 
 def freed(database_url: str, host: str = "railgun.12345678") -> dict[str, int]:
-    return free_jobs_of_host(database_url, {}, host, NOW)
+    return free_jobs_of_host(database_url, {}, host, NOW, crashed=True)
 
 
 def test_jobs_of_a_host_that_is_gone_are_freed_and_nobody_elses(app_anywhere: App, queue: Queue) -> None:

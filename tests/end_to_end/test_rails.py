@@ -168,6 +168,7 @@ def test_the_quick_start_works_with_the_real_gem_and_no_kill_loses_a_job(rails: 
     rails.backend.start()
     second.said("begun", 3)
     assert rails.says("Released 1 jobs of", 3)
+    assert rails.rows("SELECT attempts, last_error FROM delayed_jobs WHERE id = 5") == [(0, None)]
     second.open()
     rails.says("Job GatedJob (id=5) COMPLETED")
     assert second.text() == "begun\nbegun\nbegun\ndone\n"

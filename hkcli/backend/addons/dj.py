@@ -47,7 +47,7 @@ def give_back(gone: Gone) -> list[str]:
     from hkcli.dj.status import DatabaseError, free_jobs_of_host
 
     try:
-        freed = free_jobs_of_host(address, gone.config, gone.host, datetime.now(UTC))
+        freed = free_jobs_of_host(address, gone.config, gone.host, datetime.now(UTC), gone.crashed)
     except DatabaseError as error:
         raise Unreachable(str(error)) from error
     return [f"Released {count} jobs of {worker}, which is gone" for worker, count in sorted(freed.items())]

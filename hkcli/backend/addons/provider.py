@@ -51,6 +51,8 @@ class Gone:
     """The config vars of its release."""
     plans: tuple[str, ...]
     """What add-ons the app had with that release."""
+    crashed: bool
+    """It ended by itself; nobody had asked it to."""
 
 
 class Unreachable(Exception):

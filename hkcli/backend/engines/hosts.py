@@ -6,7 +6,7 @@ after its last process has ended, however the backend itself ends, until what it
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hkcli.backend.dynos import DynoSpec
@@ -26,6 +26,8 @@ class Stay:
 
     dyno: str
     release_id: str
+    crashed: bool = False
+    """It ended by itself: nobody asked it to, and no backend was killed."""
 
 
 class Hosts:
@@ -35,6 +37,7 @@ class Hosts:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._living: set[str] = set()
+        self._crashed: set[str] = set()
         self.on_leave: Callable[[], None] = lambda: None
 
     def enter(self, spec: DynoSpec) -> str:
@@ -46,16 +49,19 @@ class Hosts:
         write_private(self._folder / name, asdict(Stay(spec.name, spec.release_id)))
         return name
 
-    def leave(self, name: str) -> None:
+    def leave(self, name: str, crashed: bool = False) -> None:
         """Every process of its dyno has ended."""
         if name in self._living:
             self._living.remove(name)
+            self._crashed |= {name} if crashed else set()
             self.on_leave()
 
     def left(self) -> dict[str, Stay]:
         """The hosts whose dynos are gone."""
         notes = [path for path in self._folder.glob("railgun.*") if path.name not in self._living]
-        return {path.name: Stay(**json.loads(path.read_text())) for path in notes}
+        stays = {path.name: Stay(**json.loads(path.read_text())) for path in notes}
+        return {name: replace(stay, crashed=name in self._crashed) for name, stay in stays.items()}
 
     def forget(self, name: str) -> None:
         (self._folder / name).unlink(missing_ok=True)
+        self._crashed.discard(name)

@@ -146,7 +146,7 @@ class LocalEngine:
 
 
 def spawn_on_pipes(
-    command: str, env: dict[str, str], copy: WorkingCopy, on_gone: Callable[[], None], *, with_input: bool
+    command: str, env: dict[str, str], copy: WorkingCopy, on_gone: Callable[[bool], None], *, with_input: bool
 ) -> Process:
     output, output_end = os.pipe()
     input_end, input = os.pipe() if with_input else (None, None)
@@ -162,7 +162,7 @@ def spawn_on_pipes(
 
 
 def spawn_on_pty(
-    command: str, env: dict[str, str], copy: WorkingCopy, terminal: Terminal, on_gone: Callable[[], None]
+    command: str, env: dict[str, str], copy: WorkingCopy, terminal: Terminal, on_gone: Callable[[bool], None]
 ) -> Process:
     ours, theirs = os.openpty()
     try:
@@ -197,7 +197,7 @@ def watch(
     popen: subprocess.Popen[bytes],
     copy: WorkingCopy,
     env: dict[str, str],
-    on_gone: Callable[[], None],
+    on_gone: Callable[[bool], None],
     output: int,
     input: int | None,
 ) -> Process:

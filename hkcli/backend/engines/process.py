@@ -32,7 +32,8 @@ class Process:
     """The main process of a dyno, in a session of its own, and all that came out of it.
 
     `output` is the end of a pipe, or of a pty, that carries stdout and stderr; `input` (a pipe, the same pty, or
-    nothing) leads to stdin. Both are non-blocking and are closed here. `on_gone` is called when no process is left."""
+    nothing) leads to stdin. Both are non-blocking and are closed here. `on_gone` is called when no process is left,
+    with whether the main one ended by itself."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Process:
         port: int,
         output: int,
         input: int | None,
-        on_gone: Callable[[], None],
+        on_gone: Callable[[bool], None],
     ) -> None:
         self.dyno_id = dyno_id
         self.port = port
@@ -55,6 +56,7 @@ class Process:
         self._output = output
         self._input = input
         self._on_gone = on_gone
+        self._is_signalled = self._ended_by_itself = False
         self._is_terminal = input == output
         self._loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -118,6 +120,7 @@ class Process:
 
     async def send_signal(self, number: signal.Signals) -> None:
         """To every process of the dyno, also those that left its group."""
+        self._is_signalled = True
         signalled = self._signal_group(number)
         others = await self._members()
         send([process for process in others if not (signalled and self._is_in_group(process.pid))], number)
@@ -145,7 +148,7 @@ class Process:
         """SIGKILL until nothing is left; a process that forks meanwhile is found by the next look."""
         for _ in range(KILL_ROUNDS):
             if await self.gone(within_s=0.0):
-                self._on_gone()
+                self._on_gone(self._ended_by_itself)
                 return
             await self.send_signal(signal.SIGKILL)
             await self.gone(within_s=0.5)
@@ -205,6 +208,7 @@ class Process:
             self._loop.call_soon_threadsafe(self._exited, code)
 
     def _exited(self, code: int) -> None:
+        self._ended_by_itself = not self._is_signalled
         self._exit.set_result(128 - code if code < 0 else code)
 
     def _signal_group(self, number: signal.Signals) -> bool:

@@ -46,12 +46,12 @@ class Sites:
     def find(self, host: str) -> Site | None:
         """Raises Restarting when what the store said is true no more."""
         self._store.check_open()
-        if self._as_of != self._store.commits or len(self._known) > KNOWN_LIMIT:
+        if self._as_of != self._store.changes or len(self._known) > KNOWN_LIMIT:
             self._known.clear()
         if host not in self._known:
             with self._store.transaction() as session:
                 self._known[host] = look_up(session, host)
-            self._as_of = self._store.commits
+            self._as_of = self._store.changes
         return self._known[host]
 
     def web_dynos(self, site: Site) -> list[Dyno]:

@@ -80,7 +80,7 @@ def rate_limits(call: Call) -> Answer:
 
 
 ROUTES = [
-    route("GET", "/account", info),
+    route("GET", "/account", info, from_store=True),
     route("PATCH", "/account", update),
     route("DELETE", "/account", delete),
     route("GET", "/account/delinquency", delinquency),

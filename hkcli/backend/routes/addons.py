@@ -14,12 +14,14 @@ from hkcli.backend.store import Addon, PartnerResource
 def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JSON:
     own = [each for each in marketplace.attachments(call.session, addon) if each.app_id == addon.app_id]
     resource = call.session.get(PartnerResource, addon.id)
+    expanded = call.request.headers.get("accept-expansion", "").split(",")
     return schemas.addon(
         addon,
         sorted({name for each in own for name in each.config_vars}),
         provider_id=(resource.provider_id if resource else None) or addon.id,
         web_url=access.web_url(call.platform, call.user, addon),
         message=message,
+        expanded={each.strip() for each in expanded},
     )
 
 
@@ -193,11 +195,11 @@ def resolve(call: Call) -> Answer:
 
 ROUTES = [
     route("POST", "/apps/{app}/addons", create, status=201),
-    route("GET", "/apps/{app}/addons", of_app),
-    route("GET", "/addons", of_user),
+    route("GET", "/apps/{app}/addons", of_app, from_store=True),
+    route("GET", "/addons", of_user, from_store=True),
     route("GET", "/users/{user}/addons", of_account),
-    route("GET", "/apps/{app}/addons/{addon}", info),
-    route("GET", "/addons/{addon}", info),
+    route("GET", "/apps/{app}/addons/{addon}", info, from_store=True),
+    route("GET", "/addons/{addon}", info, from_store=True),
     route("PATCH", "/apps/{app}/addons/{addon}", update),
     route("DELETE", "/apps/{app}/addons/{addon}", delete),
     route("GET", "/addons/{addon}/config", config),

@@ -3,12 +3,17 @@
 from hkcli.backend import apps, catalog, features, releases, schemas
 from hkcli.backend.endpoint import Answer, Call, Collection, route
 from hkcli.backend.errors import BadRequest
-from hkcli.backend.store import App
+from hkcli.backend.store import App, Release
 
 
 def document(call: Call, app: App) -> schemas.JSON:
-    release = releases.current(call.session, app)
-    return schemas.app(app, call.platform.urls, release.slug.size_bytes if release and release.slug else None)
+    return documents(call, [app])[0]
+
+
+def documents(call: Call, found: list[App]) -> list[schemas.JSON]:
+    conditions = [Release.app_id == found[0].id] if len(found) == 1 else []
+    sizes = releases.slug_sizes(call.session, *conditions)
+    return [schemas.app(each, call.platform.urls, sizes.get(each.id)) for each in found]
 
 
 def create(call: Call) -> Answer:
@@ -26,9 +31,7 @@ def create(call: Call) -> Answer:
 
 
 def every(call: Call) -> Answer:
-    return Collection(
-        [document(call, each) for each in apps.accessible(call.session, call.user)], ("name", "id", "updated_at")
-    )
+    return Collection(documents(call, apps.accessible(call.session, call.user)), ("name", "id", "updated_at"))
 
 
 def of_user(call: Call) -> Answer:
@@ -72,10 +75,10 @@ def delete(call: Call) -> Answer:
 
 ROUTES = [
     route("POST", "/apps", create, status=201),
-    route("GET", "/apps", every),
-    route("GET", "/users/{user}/apps", of_user),
+    route("GET", "/apps", every, from_store=True),
+    route("GET", "/users/{user}/apps", of_user, from_store=True),
     route("POST", "/filters/apps", filtered),
-    route("GET", "/apps/{app}", info),
+    route("GET", "/apps/{app}", info, from_store=True),
     route("PATCH", "/apps/{app}", update),
     route("DELETE", "/apps/{app}", delete),
 ]

@@ -19,7 +19,7 @@ def update(call: Call) -> Answer:
 
 
 ROUTES = [
-    route("GET", "/apps/{app}/config-vars", info),
+    route("GET", "/apps/{app}/config-vars", info, from_store=True),
     route("PATCH", "/apps/{app}/config-vars", update),
     route("GET", "/apps/{app}/releases/{release}/config-vars", of_release),
 ]

@@ -40,8 +40,8 @@ def update(call: Call) -> Answer:
 
 
 ROUTES = [
-    route("GET", "/apps/{app}/formation", every),
+    route("GET", "/apps/{app}/formation", every, from_store=True),
     route("PATCH", "/apps/{app}/formation", batch_update),
-    route("GET", "/apps/{app}/formation/{type}", info),
+    route("GET", "/apps/{app}/formation/{type}", info, from_store=True),
     route("PATCH", "/apps/{app}/formation/{type}", update),
 ]

@@ -33,7 +33,7 @@ def create(call: Call) -> Answer:
 
 
 ROUTES = [
-    route("GET", "/apps/{app}/releases", every),
+    route("GET", "/apps/{app}/releases", every, from_store=True),
     route("POST", "/apps/{app}/releases", create, status=201),
-    route("GET", "/apps/{app}/releases/{release}", info),
+    route("GET", "/apps/{app}/releases/{release}", info, from_store=True),
 ]

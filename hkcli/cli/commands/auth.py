@@ -17,7 +17,8 @@ LONGEST_LOGIN_S = 30 * 24 * 3600
 
 
 @command("login")
-@click.option("-i", "--interactive", is_flag=True, help="with email and password; this is the only way, so no need")
+@click.option("-i", "--interactive", is_flag=True, help="with email and password, and no offer of the browser")
+@click.option("--browser", metavar="NAME", help="by a page of Heroku's in this web browser, as in firefox")
 @click.option("-t", "--token", "with_token", is_flag=True, help="paste an API token instead, or give it on stdin")
 @click.option(
     "-e",
@@ -29,21 +30,31 @@ LONGEST_LOGIN_S = 30 * 24 * 3600
     help="how long the login is valid [thirty days]",
 )
 @json_option
-def login(run: Run, interactive: bool, with_token: bool, expires_in_s: int, as_json: bool) -> None:
-    """Log in with email and password, or an API token."""
+def login(run: Run, interactive: bool, browser: str | None, with_token: bool, expires_in_s: int, as_json: bool) -> None:
+    """Log in with a password, the browser, or an API token."""
+    if sum((interactive, browser is not None, with_token)) > 1:
+        raise click.UsageError("--interactive, --browser and --token exclude each other.")
     if run.env.get("HEROKU_API_KEY"):
         raise HerokuError(
             "HEROKU_API_KEY is set, and would be used in place of what a login stores.",
             next=("Unset it first: unset HEROKU_API_KEY",),
         )
     try:
-        email, token = token_given(run) if with_token else token_for_password(run, expires_in_s)
+        if with_token:
+            email, token = token_given(run)
+        elif browser:
+            email, token = by_browser(run, browser)
+        else:
+            email, token = at_the_terminal(run, expires_in_s, offers_browser=not interactive)
     except Unauthorized as error:
         error.next = ("The token is not accepted." if with_token else "Email, password or code is wrong. Try again.",)
         raise
     except ApiError as error:
         if error.id == "device_trust_required":
-            error.next = (f"Log in with a token of yours instead: heroku login --token   Tokens: {TOKENS_PAGE}",)
+            error.next = (
+                "Log in by the browser: heroku login, and Enter in place of an email",
+                f"Or with a token of yours: heroku login --token   Tokens: {TOKENS_PAGE}",
+            )
         raise
     for machine in run.host.machines:
         store(run.netrc, machine, email, token)
@@ -62,14 +73,25 @@ def token_given(run: Run) -> tuple[str, str]:
     return run.api_with(token).account()["email"], token
 
 
-def token_for_password(run: Run, expires_in_s: int) -> tuple[str, str]:
+def by_browser(run: Run, browser: str | None) -> tuple[str, str]:
+    from hkcli.cli.browser_login import token_from_browser
+
+    token = token_from_browser(run, browser)
+    return run.api_with(token).account()["email"], token
+
+
+def at_the_terminal(run: Run, expires_in_s: int, *, offers_browser: bool) -> tuple[str, str]:
+    """By email and password; on Heroku, nothing in place of an email means the browser."""
     if not run.out.stdin.isatty():
         raise HerokuError(
             "Logging in needs a terminal to ask for the password.",
             next=("Give a token instead: heroku login --token < FILE", "Or: export HEROKU_API_KEY=TOKEN"),
         )
     try:
-        email = run.out.ask("Email: ").strip()
+        offers_browser = offers_browser and not run.host.is_loopback
+        email = run.out.ask("Email (or Enter for the browser): " if offers_browser else "Email: ").strip()
+        if offers_browser and not email:
+            return by_browser(run, None)
         password = run.out.ask("Password: ", secret=True)
     except EOFError:
         raise HerokuError("Logging in was broken off.") from None

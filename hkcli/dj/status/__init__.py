@@ -174,11 +174,13 @@ class JobTable:
         return self._census
 
 
-def free_jobs_of_host(database_url: str, config: Mapping[str, str], host: str, now: datetime) -> dict[str, int]:
+def free_jobs_of_host(
+    database_url: str, config: Mapping[str, str], host: str, now: datetime, crashed: bool
+) -> dict[str, int]:
     """Unlock what workers on a host still hold, of which every process is known to have ended.
 
-    Returns workers' names with how many jobs each. A database that is gone, or without the table, holds none. Raises
-    DatabaseError when it cannot be reached now.
+    If they `crashed`, it may have been the jobs' doing: see Queue.free. Returns workers' names with how many jobs each.
+    A database that is gone, or without the table, holds none. Raises DatabaseError when it cannot be reached now.
     """
     if not can_be_there(database_url):
         return {}
@@ -193,7 +195,7 @@ def free_jobs_of_host(database_url: str, config: Mapping[str, str], host: str, n
         return {}
     with writing(database_url) as engine:
         queue = open_queue(engine, config)
-        freed = {name: queue.free(name, now) for name in dead}
+        freed = {name: queue.free(name, now, crashed) for name in dead}
         queue.close()
     return {name: count for name, count in freed.items() if count}
 

@@ -1,5 +1,6 @@
 """Why a job waits, in words, and the command that mends it. Pure: rows and facts in, sentences out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,9 @@ from datetime import datetime
 from hkcli.dj.claiming import MAX_RUN_TIME
 from hkcli.dj.settings import BadSetting, settings_from
 from hkcli.dj.status.census import Row
+
+DYNO = re.compile(r"(?:.* )?host:(railgun\.\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}) pid:\d+\Z")
+"""Workers on dynos, here and on Heroku. What runs elsewhere, on somebody's laptop perhaps, the platform cannot know."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Facts:
         up = [each for each in self.workers if each.state in ("up", "starting")]
         if any(each.name == worker for each in up):
             return False
-        return True if all(each.name for each in up) else None
+        return True if all(each.name for each in up) and DYNO.match(worker) else None
 
 
 @dataclass(frozen=True)
