@@ -193,13 +193,14 @@ def resolve(call: Call) -> Answer:
     return [document(call, each) for each in found]
 
 
+# None of these follows from the store alone: a link to a dashboard is another one once it was used.
 ROUTES = [
     route("POST", "/apps/{app}/addons", create, status=201),
-    route("GET", "/apps/{app}/addons", of_app, from_store=True),
-    route("GET", "/addons", of_user, from_store=True),
+    route("GET", "/apps/{app}/addons", of_app),
+    route("GET", "/addons", of_user),
     route("GET", "/users/{user}/addons", of_account),
-    route("GET", "/apps/{app}/addons/{addon}", info, from_store=True),
-    route("GET", "/addons/{addon}", info, from_store=True),
+    route("GET", "/apps/{app}/addons/{addon}", info),
+    route("GET", "/addons/{addon}", info),
     route("PATCH", "/apps/{app}/addons/{addon}", update),
     route("DELETE", "/apps/{app}/addons/{addon}", delete),
     route("GET", "/addons/{addon}/config", config),
