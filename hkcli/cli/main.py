@@ -4,6 +4,7 @@ What is typed first is looked up in `COMMANDS`; only the module of that command 
 "did you mean" read the same table.
 """
 
+import os
 import sys
 
 COMMANDS = {
@@ -183,11 +184,24 @@ def main() -> None:
     if arguments in (["version"], ["--version"], ["-v"]):
         from hkcli.cli.version import version_text
 
-        print(version_text())
+        show(version_text())
+        return
+    if arguments in ([], ["help"], ["--help"], ["-h"]):
+        from hkcli.cli.topics import overview
+
+        show("\n".join(overview()))
         return
     from hkcli.cli.dispatch import run_program
 
     sys.exit(run_program(arguments))
+
+
+def show(text: str) -> None:
+    """To stdout at once; a reader that has gone away is no failure."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def resolve(name: str) -> str:

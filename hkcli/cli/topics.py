@@ -1,6 +1,9 @@
 """The overview that `heroku help` gives: topics, which are what command names begin with, by what they are for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from hkcli.cli.main import names
+from hkcli.cli.summaries import SUMMARIES
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Your account": ("login", "logout", "whoami", "auth", "authorizations", "keys"),
@@ -23,3 +26,18 @@ HEADLESS: Mapping[str, str] = {
 
 def topic_of(name: str) -> str:
     return name.partition(":")[0]
+
+
+def overview() -> Iterator[str]:
+    """Every topic once, with how many more commands it has."""
+    yield "Usage: heroku COMMAND [--app APP] [options]"
+    listed = names(aliases=False)
+    width = max(len(topic) for topics in SECTIONS.values() for topic in topics)
+    for section, topics in SECTIONS.items():
+        yield from ("", section)
+        for topic in topics:
+            more = sum(topic_of(name) == topic and name != topic for name in listed)
+            summary = SUMMARIES.get(topic) or HEADLESS[topic]
+            yield f"  {topic:<{width}}  {summary}{f' (+{more})' if more else ''}"
+    yield from ("", "(+N): so many more commands, as addons:add. See them: heroku help addons")
+    yield "How to use one: heroku help COMMAND. Every one of them: heroku commands"

@@ -180,6 +180,15 @@ def test_a_plan_can_be_changed_by_its_service(heroku, platform):
     assert result.stderr == "Changing dj-round-1 on demo from dj:single to dj:trio... done, free\n"
 
 
+def test_an_addon_without_a_page_is_an_error_that_names_its_documentation(heroku, platform):
+    missing = problem("not_found", "None.") | {"resource": "add_on attachment"}
+    platform.on("GET", "/apps/demo/addon-attachments/dj", status=404, reply=missing)
+    platform.on("POST", "/actions/addons/resolve", reply=[addon(web_url=None)])
+    result = heroku("addons:open", "dj", "-a", "demo")
+    assert result.exit_code == 1 and "dj has no page of its own" in result.stderr
+    assert "heroku addons:docs dj" in result.stderr
+
+
 def test_the_page_of_an_addon_is_that_of_what_is_attached_under_the_name_else_its_own(heroku, platform):
     path, page = "/apps/demo/addon-attachments/", "https://addons.example.com/1"
     platform.on("GET", f"{path}DJ", reply={"id": "t1", "name": "DJ", "web_url": page})

@@ -180,7 +180,7 @@ def test_an_addon_is_attached_to_another_app_renamed_and_detached(heroku, api, a
     assert heroku("addons:detach", "JOBS", "-a", other, "--json").json["addon"]["name"] == f"{app}-jobs"
     assert api.ok("GET", f"/apps/{other}/addon-attachments") == []
     assert heroku("addons:docs", "dj", "--show-url", "-a", app).stdout == "https://devcenter.heroku.com/articles/dj\n"
-    assert "has no page of its own" in heroku("addons:open", f"{app}-jobs", "-a", app, status=1).stderr
+    assert "/dashboard/open/" in heroku("addons:open", f"{app}-jobs", "-a", app).stdout
     heroku("addons:destroy", f"{app}-jobs", "-a", app, "--confirm", app, "--wait")
 
 

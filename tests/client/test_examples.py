@@ -10,7 +10,7 @@ import pytest
 
 from hkcli.cli.examples import AUTHORIZATION, EXAMPLES
 from hkcli.cli.main import names
-from tests.backends import Backend
+from tests.backends import Backend, wait_for
 from tests.client.conftest import Stream, execute
 from tests.end_to_end.conftest import SAMPLE
 from tests.end_to_end.shell import Shell
@@ -18,7 +18,6 @@ from tests.partner import manifest
 
 NOT_PLAYED = {
     "access:update": "an app here belongs to no team: test_against_the_backend.py",
-    "addons:open": "an add-on here has no page: test_addons.py",
     "backend:reset": "end_to_end plays it",
     "backend:snapshot:restore": "end_to_end plays it",
     "backend:start": "end_to_end plays it",
@@ -141,10 +140,17 @@ def test_every_command_has_an_example_and_every_example_a_command() -> None:
     assert set(NOT_PLAYED) <= set(EXAMPLES) and {FISH, *BEFORE} <= set(lines)
 
 
-def test_the_examples_work_one_after_the_other(play: Play, needs: Callable[[str], None]) -> None:
+def is_settled(backend: Backend) -> bool:
+    states = {each["name"]: each["state"] for each in backend.ok("GET", "/apps/example-app/dynos")}
+    return states.get("worker.1") == "up" and not any(name.startswith("release.") for name in states)
+
+
+def test_the_examples_work_one_after_the_other(play: Play, backend: Backend) -> None:
     failed = []
     for name, lines in EXAMPLES.items():
         for line in (line for line in lines if name not in NOT_PLAYED and line != FISH):
+            if line.startswith(("heroku ps:restart", "heroku ps:stop")):
+                wait_for(lambda: is_settled(backend), "the worker to be up, after any release command")
             for played in (*BEFORE.get(line, ()), line):
                 status, told = play(played)
                 if status:

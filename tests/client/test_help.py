@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -96,3 +99,18 @@ def test_api_takes_a_body_from_stdin(heroku, platform):
 def test_api_with_a_body_that_is_no_json_sends_nothing(heroku, platform):
     result = heroku("api", "POST", "/apps", "--input", "-", stdin="{")
     assert result.exit_code == 2 and "is not JSON" in result.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("-h",)], ids=str)
+def test_the_quick_way_to_help_shows_what_the_long_one_does(run_heroku, heroku, platform, words):
+    assert run_heroku(*words).stdout.decode() == heroku("help").stdout
+
+
+@pytest.mark.parametrize("word", ["help", "version", "commands"])
+def test_a_reader_that_has_gone_away_is_no_failure(environment, folder, word):
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "hkcli", word]
+    ended = subprocess.run(words, env=environment, cwd=folder, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -63,9 +63,16 @@ def test_a_command_that_is_one_request_draws_no_table_and_opens_no_repository():
     assert not modules & {"rich", "git", "requests"}, "not logged in: nothing was to be sent"
 
 
-def test_help_imports_the_modules_of_no_command_but_its_own():
-    commands = {each for each in imported("help") if each.startswith("hkcli.cli.commands.")}
-    assert commands == {"hkcli.cli.commands.help"}
+def test_help_imports_its_two_tables_and_nothing_else_of_ours_and_no_library():
+    modules = imported("help") - bare()
+    ours = {each for each in modules if each.startswith("hkcli.")}
+    assert ours == {"hkcli.cli", *(f"hkcli.cli.{each}" for each in ("main", "summaries", "topics"))}
+    assert "click" not in modules
+
+
+def test_help_of_a_topic_imports_the_modules_of_no_command_but_its_own_and_the_topics():
+    commands = {each for each in imported("help", "config") if each.startswith("hkcli.cli.commands.")}
+    assert commands == {"hkcli.cli.commands.help", "hkcli.cli.commands.config"}
 
 
 ONE_REQUEST = {

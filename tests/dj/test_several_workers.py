@@ -13,7 +13,7 @@ import pytest
 from tests.dj.conftest import DEADLINE_S, MIGRATION_4, App, wait_for
 from tests.dj.real import need_ruby
 
-JOBS = int(os.environ.get("CROWD_OF_JOBS", "1200"))
+JOBS = int(os.environ.get("CROWD_OF_JOBS", "800"))
 EACH = 4
 """So many workers in Ruby, and as many in Python."""
 

@@ -9,7 +9,7 @@ from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.dispatch import load, unknown_command
 from hkcli.cli.main import COMMANDS, also_known_as, names, resolve
 from hkcli.cli.summaries import SUMMARIES
-from hkcli.cli.topics import HEADLESS, SECTIONS, topic_of
+from hkcli.cli.topics import overview, topic_of
 from hkcli.cli.version import version_text
 
 
@@ -22,7 +22,8 @@ def help_(run: Run, topic: str | None, as_json: bool) -> None:
         run.out.json(describe(topic))
         return
     if topic is None:
-        overview(run)
+        for line in overview():
+            run.out.line(line)
         return
     members = of_topic(topic)
     if topic in COMMANDS:
@@ -33,21 +34,6 @@ def help_(run: Run, topic: str | None, as_json: bool) -> None:
     if others:
         run.out.line()
         list_commands(run, others)
-
-
-def overview(run: Run) -> None:
-    """Every topic once, with how many more commands it has."""
-    run.out.line("Usage: heroku COMMAND [--app APP] [options]")
-    listed = names(aliases=False)
-    width = max(len(topic) for topics in SECTIONS.values() for topic in topics)
-    for section, topics in SECTIONS.items():
-        run.out.line(f"\n{section}")
-        for topic in topics:
-            more = sum(topic_of(name) == topic and name != topic for name in listed)
-            summary = SUMMARIES.get(topic) or HEADLESS[topic]
-            run.out.line(f"  {topic:<{width}}  {summary}{f' (+{more})' if more else ''}")
-    run.out.line("\n(+N): so many more commands, as addons:add. See them: heroku help addons")
-    run.out.line("How to use one: heroku help COMMAND. Every one of them: heroku commands")
 
 
 def describe(topic: str | None) -> list[dict[str, Any]]:
