@@ -198,8 +198,16 @@ def test_an_addon_in_the_background_is_there_when_its_partner_says_so_with_a_tok
         assert backend.call(method, path, headers=token).status_code == 403, path
     assert backend.call("POST", f"/addons/{addon['id']}/actions/provision").status_code == 403
     assert backend.call("PATCH", f"/addons/{addon['id']}/config", {"config": []}).status_code == 403
+    backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    pages = {each["plan"]["name"]: each["web_url"] for each in backend.ok("GET", f"/apps/{app}/addons", headers=token)}
+    assert pages["dj:single"] is None and pages["echo-chamber:background"], "its own dashboard, and nobody else's"
     wrong = {"grant_type": "refresh_token", "refresh_token": "x", "client_secret": "y"}
     assert requests.post(f"{backend.url}/oauth/token", data=wrong, timeout=30).status_code == 401
+    (asked,) = partner.wait_for_requests("POST", addon["id"])
+    secret = backend.ok("GET", "/backend/addons")[0]["client_secret"]
+    words = {"grant_type": "authorization_code", "code": asked["body"]["oauth_grant"]["code"], "client_secret": secret}
+    given = requests.post(f"{backend.url}/oauth/token", data=words | {"refresh_token": "weak"}, timeout=30).json()
+    assert given["refresh_token"].startswith("HRKU-"), "tokens are for us to choose"
 
     doomed = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber:doomed"})
     gone = wait_for(lambda: backend.call("GET", f"/addons/{doomed['id']}").status_code == 404, "the partner to give up")

@@ -15,7 +15,7 @@ def operated(request: Request) -> Platform:
     """The platform, for a request of whoever runs it. Raises Unauthorized, Forbidden."""
     platform: Platform = request.app.state.platform
     with platform.store.transaction() as session:
-        user = accounts.admit(session, authorization_of(request), request.method, request.url.path)
+        user = accounts.admit(session, authorization_of(request), request.method, str(request.scope["path"]))
         accounts.check_operator(session, user)
     return platform
 
