@@ -1,5 +1,6 @@
 """The dashboard's door: who gets in, what a page may do, and that many viewers cost one reading."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -144,6 +145,8 @@ def test_what_is_wrong_with_an_action_is_said_and_changes_nothing(stage: Stage, 
         ("confirm?action=retry&id=999999999999999999", 200),
         ("confirm?action=restart&dyno=../../x", 400),
         ("act", 404),
+        ("jobs/99999999999999999999", 404),
+        (f"jobs/{'9' * 5000}", 404),
     ],
 )
 def test_strange_addresses_are_answered_calmly(stage: Stage, browser: requests.Session, path: str, status: int) -> None:
@@ -204,6 +207,24 @@ def test_the_live_stream_sends_what_changed_and_ends_with_the_app(shared_backend
             assert "figures" not in next(events)["parts"], "nothing happened to the jobs"
             shared_backend.ok("DELETE", f"/apps/{app}")
             assert len(list(events)) < 100
+
+
+def test_the_live_stream_ends_for_who_loses_the_app(shared_backend: Backend) -> None:
+    app = shared_backend.ok("POST", "/apps", {})["name"]
+    addon = shared_backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    user = shared_backend.ok("POST", "/backend/users", {"email": f"{app}@example.com"})
+    shared_backend.ok("POST", f"/apps/{app}/collaborators", {"user": user["email"]})
+    token = {"Authorization": f"Bearer {user['token']}"}
+    link = shared_backend.ok("GET", f"/addons/{addon['id']}", headers=token)["web_url"]
+    with requests.Session() as session:
+        session.get(link, timeout=30)
+        page = f"{shared_backend.url}/dashboard/{addon['id']}/live"
+        with session.get(page, stream=True, timeout=30) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            shared_backend.ok("DELETE", f"/apps/{app}/collaborators/{user['email']}")
+            assert sum(line.startswith(b"data: ") for line in itertools.islice(lines, 60)) < 5
+        assert session.head(page, timeout=30).status_code == 403
 
 
 def test_an_open_page_does_not_hold_up_the_end_of_the_backend(

@@ -108,14 +108,18 @@ async def live(request: Request, platform: Platform, who: Visitor) -> Response:
     if request.method == "HEAD":
         return Response(headers=HEADERS)
     watch.check_room()
-    return Events(parts(watch), headers=HEADERS)
+    return Events(parts(watch, request), headers=HEADERS)
 
 
-async def parts(watch: Watch) -> AsyncIterator[str]:
-    """What changed since the last time, as the browser wants it. The first time it is everything."""
+async def parts(watch: Watch, request: Request) -> AsyncIterator[str]:
+    """What changed since the last time, as the browser wants it, the first time everything; while it may look."""
     before: dict[str, str] = {}
     async with aclosing(watch.readings()) as readings:
         async for reading in readings:
+            try:
+                access.visitor(request)
+            except Forbidden:
+                return
             news = pages.changed(reading.regions, before)
             before = reading.regions
             told = {"version": pages.version(), "at": reading.screen.at.isoformat(), "parts": news}
@@ -133,7 +137,7 @@ async def listing(request: Request, platform: Platform, who: Visitor) -> Respons
 
 async def job(request: Request, platform: Platform, who: Visitor) -> Response:
     reading = await platform.watches.of(who.app_id).current()
-    found = await asyncio.to_thread(jobs.detail, reading, int(request.path_params["id"]))
+    found = await asyncio.to_thread(jobs.detail, reading, request.path_params["id"])
     return shown(request, who, "job", said=jobs.said(request.query_params), **found)
 
 
@@ -179,7 +183,7 @@ ROUTES = [
     page("GET", "/", overview),
     page("GET", "/live", live),
     page("GET", "/jobs", listing),
-    page("GET", "/jobs/{id:int}", job),
+    page("GET", "/jobs/{id}", job),
     page("GET", "/confirm", confirm),
     page("POST", "/act", act),
 ]
