@@ -17,7 +17,7 @@ from hkcli.backend.errors import NotFound
 from hkcli.backend.logplex import Logplex
 from hkcli.backend.tickets import Seal
 from tests.backend.runtime import run, until
-from tests.backends import Backend
+from tests.backends import Backend, wait_for
 from tests.screens.stage import Stage
 
 EVIL = "<script>alert(1)</script>"
@@ -183,6 +183,33 @@ def test_a_worker_is_restarted_from_the_page(stage: Stage, browser: requests.Ses
     stage.backend.wait_for_log(stage.name, "heroku[worker.1]: Restarting")
 
 
+def test_a_lock_whose_dyno_lives_is_left_alone_whatever_that_dyno_is(stage: Stage, browser: requests.Session) -> None:
+    """A worker may run in a one-off's shell, in a web dyno, or in a dyno of another app with the same database."""
+    other = stage.backend.ok("POST", f"/apps/{stage.name}/dynos", {"command": "echo I am at $HOSTNAME; sleep 600"})
+    told = stage.backend.wait_for_log(stage.name, "I am at railgun.")
+    living = re.findall(r"I am at (railgun\.\d+)", told)[0]
+    stage.enqueue("MailJob", 2, queue="locks", to="ada@example.org")
+    held, left = ids_in(stage, "locks")
+    with stage.queue.engine.begin() as connection:
+        for number, host in ((held, living), (left, "railgun.10000000")):
+            lock = f"locked_at = CURRENT_TIMESTAMP, locked_by = 'host:{host} pid:1'"
+            connection.exec_driver_sql(f"UPDATE delayed_jobs SET {lock} WHERE id = {number}")
+
+    def asked() -> str:
+        page = get(stage, browser, "confirm?action=unlock").text
+        return page if f"#{left}<" in page else ""
+
+    page = wait_for(asked, "the worker to be known by its log")
+    assert f"#{held}<" not in page
+    browser.post(address(stage, browser, "act"), {"action": "unlock", "csrf": csrf_of(page)}, timeout=30)
+    with stage.queue.engine.connect() as connection:
+        locked = connection.exec_driver_sql(
+            "SELECT id FROM delayed_jobs WHERE queue = 'locks' AND locked_by IS NOT NULL"
+        )
+        assert [row.id for row in locked] == [held]
+    stage.backend.ok("POST", f"/apps/{stage.name}/dynos/{other['name']}/actions/stop")
+
+
 def test_who_loses_the_app_loses_the_page(stage: Stage, shared_backend: Backend, tmp_path: Path) -> None:
     app = shared_backend.ok("POST", "/apps", {})["name"]
     addon = shared_backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
@@ -282,7 +309,9 @@ def test_many_viewers_share_one_reading_which_stops_when_the_last_one_leaves(
         return logplex.open_tail("app", after=0, limit_bytes=1000)
 
     async def look() -> None:
-        watch = Watch(subject, list, tail, lambda tail: logplex.close_tail("app", tail), refresh_s=0.01)
+        watch = Watch(
+            subject, list, tail, lambda tail: logplex.close_tail("app", tail), lambda host: False, refresh_s=0.01
+        )
         viewers = [watch.readings() for _ in range(20)]
         for _ in range(5):
             found = [await anext(viewer) for viewer in viewers]

@@ -38,6 +38,8 @@ class Watch:
     dynos: Callable[[], list[Dyno]]
     open_tail: Callable[[], Tail]
     close_tail: Callable[[Tail], None]
+    is_living: Callable[[str], bool]
+    """Of a dyno's host; asked by threads, too."""
     refresh_s: float = REFRESH_S
     viewers: int = 0
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=AXES_S[-1]))
@@ -101,7 +103,7 @@ class Watch:
                     left_at = time.monotonic()
                 elif time.monotonic() - left_at > LINGER_S:
                     return
-                facts = facts_of(subject, self.dynos())
+                facts = facts_of(subject, self.dynos(), self.is_living)
                 lines, loss = [chunk.data for chunk in tail.take(LOG_BYTES)], tail.take_loss()
                 reading = await asyncio.to_thread(book.read, subject, facts, lines, loss[0] if loss else 0)
                 self._publish(reading)
@@ -125,8 +127,10 @@ class Watch:
 class Watches:
     """The watch of each app, made when somebody first looks; those that rest longest go first when there are many."""
 
-    def __init__(self, store: Store, dynos: Callable[[str], list[Dyno]], logplex: Logplex) -> None:
-        self._store, self._dynos, self._logplex = store, dynos, logplex
+    def __init__(
+        self, store: Store, dynos: Callable[[str], list[Dyno]], logplex: Logplex, is_living: Callable[[str], bool]
+    ) -> None:
+        self._store, self._dynos, self._logplex, self._is_living = store, dynos, logplex, is_living
         self._watches: dict[str, Watch] = {}
 
     def of(self, app_id: str) -> Watch:
@@ -150,6 +154,7 @@ class Watches:
             lambda: self._dynos(app_id),
             lambda: self._logplex.open_tail(app_id, after=0, limit_bytes=LOG_BYTES),
             lambda tail: self._logplex.close_tail(app_id, tail),
+            self._is_living,
         )
 
 

@@ -1,7 +1,7 @@
 """Why a job waits, in words, and the command that mends it. Pure: rows and facts in, sentences out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -41,6 +41,10 @@ def works_jobs(process_type: str, command: str) -> bool:
     return process_type == "worker" or "jobs:work" in command
 
 
+def never(host: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Facts:
     """What surrounds the table. `workers` None: not known, for the reason given in `why_unknown`."""
@@ -50,6 +54,8 @@ class Facts:
     why_unknown: str = "The platform was not asked"
     gone: frozenset[str] = frozenset()
     """Names of workers that are known to have ended."""
+    is_living: Callable[[str], bool] = never
+    """Whether a dyno is known to run on this host now, of this app or another one, a worker or not."""
     config: Mapping[str, str] = field(default_factory=dict)
     """Config vars, for what they keep workers from taking."""
     has_addon: bool = False
@@ -67,6 +73,9 @@ class Facts:
 
     def is_gone(self, worker: str) -> bool | None:
         """Whether the worker that holds a lock has ended; None when that cannot be told."""
+        dyno = DYNO.match(worker)
+        if dyno and self.is_living(dyno[1]):
+            return False
         if worker in self.gone:
             return True
         if self.workers is None:
@@ -74,7 +83,7 @@ class Facts:
         up = [each for each in self.workers if each.state in ("up", "starting")]
         if any(each.name == worker for each in up):
             return False
-        return True if all(each.name for each in up) and DYNO.match(worker) else None
+        return True if all(each.name for each in up) and dyno else None
 
 
 @dataclass(frozen=True)
