@@ -65,6 +65,7 @@ def test_a_manifest_says_what_is_sold_and_where() -> None:
         ("api.test.base_url", "https://user:word@echo.example.com/", "api.test.base_url"),
         ("api.test.base_url", "ftp://localhost/", "api.test.base_url"),
         ("api.test.sso_url", "http://[", "api.test.sso_url"),
+        ("api.test.sso_url", "https://例え.example/", "api.test.sso_url"),
         ("api.regions", "us", "api.regions"),
         ("plans", ["two words"], "plans"),
         ("plans", ["same", "same"], "plans"),
@@ -238,6 +239,15 @@ def test_a_partner_that_does_not_provision_is_told_of_and_leaves_nothing(
     if plan != "refused":
         assert partner.wait_for_requests("DELETE", asked["body"]["uuid"])
     wait_for(lambda: nothing_owed(backend), "nothing to be owed")
+
+
+def test_a_second_drain_to_the_same_place_is_refused_in_words(backend: Backend, partner: Partner) -> None:
+    app = backend.ok("POST", "/apps", {})["name"]
+    backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber:shared"})
+    again = backend.call("POST", f"/apps/{app}/addons", {"plan": "echo-chamber:shared"})
+    assert again.status_code == 503 and f"a log drain that {app} has already" in again.json()["message"]
+    wait_for(lambda: nothing_owed(backend), "the second one to be given back")
+    assert len(backend.ok("GET", f"/apps/{app}/addons")) == 1
 
 
 def test_a_killed_backend_neither_loses_nor_doubles_what_a_partner_made(tmp_path: Path) -> None:

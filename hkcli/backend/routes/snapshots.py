@@ -50,7 +50,8 @@ async def restore(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     platform = operated(request)
     async with platform.handover.lock:
-        return json_response(snapshots.remove_named(platform.home, request.path_params["name"]), 200)
+        document = await asyncio.to_thread(snapshots.remove_named, platform.home, request.path_params["name"])
+    return json_response(document, 200)
 
 
 def require_own_store(platform: Platform) -> None:
