@@ -1,8 +1,10 @@
 """The dashboard's door: who gets in, what a page may do, and that many viewers cost one reading."""
 
+import asyncio
 import itertools
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hkcli.backend.dashboard.book import Subject
 from hkcli.backend.dashboard.links import LINK_S, Links
 from hkcli.backend.dashboard.watch import Watch
 from hkcli.backend.errors import NotFound
-from hkcli.backend.logplex import Logplex
+from hkcli.backend.logplex import LogFilter, Logplex, Tail
 from hkcli.backend.tickets import Seal
 from tests.backend.runtime import run, until
 from tests.backends import Backend, wait_for
@@ -333,3 +335,19 @@ def test_official_clients_find_the_page_at_the_add_on_and_its_attachment(stage: 
     (attachment,) = stage.backend.ok("GET", f"/apps/{stage.name}/addon-attachments")
     assert attachment["web_url"].startswith(f"{stage.backend.url}/dashboard/open/")
     assert requests.get(attachment["web_url"], timeout=30).ok
+
+
+def test_a_slow_database_leaves_threads_to_everybody_else() -> None:
+    go_on = threading.Event()
+
+    async def body() -> None:
+        watch = Watch(lambda: None, list, lambda: Tail(LogFilter(), 1), lambda tail: None, lambda host: False)
+        asking = [asyncio.create_task(watch.ask(go_on.wait, 30)) for _ in range(40)]
+        await asyncio.sleep(0)
+        try:
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "answered"), 10) == "answered"
+        finally:
+            go_on.set()
+        assert all(await asyncio.gather(*asking))
+
+    run(body())

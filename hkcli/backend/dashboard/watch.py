@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 from hkcli.backend.dashboard.book import Book, Reading, Subject, facts_of
 from hkcli.backend.dashboard.charts import AXES_S, Sample
@@ -26,6 +27,9 @@ CLOSE_S = 5.0
 FIRST_S = 15.0
 MOST_VIEWERS, MOST_WATCHES = 100, 100
 LOG_BYTES = 2 * 1024 * 1024
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ class Watch:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _task: "asyncio.Task[None] | None" = None
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def is_running(self) -> bool:
@@ -84,6 +89,20 @@ class Watch:
                 async for reading in readings:
                     return reading
         raise Conflict("The app's jobs could not be read in time. Load the page again.")
+
+    async def ask(self, question: Callable[P, T], *words: P.args, **more: P.kwargs) -> T:
+        """Blocking work for one viewer, in a thread, one at a time: of a slow database the platform needs no more.
+
+        Raises Conflict when it is not its turn in time."""
+        try:
+            async with asyncio.timeout(FIRST_S):
+                await self._asking.acquire()
+        except TimeoutError:
+            raise Conflict("The app's database is slow, and others wait for it already. Load the page again.") from None
+        try:
+            return await asyncio.to_thread(question, *words, **more)
+        finally:
+            self._asking.release()
 
     async def close(self) -> None:
         self._closing.set()

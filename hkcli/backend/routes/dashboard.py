@@ -1,6 +1,5 @@
 """Dashboards of add-ons, for browsers: a link is exchanged for a cookie, then pages, a live stream, and changes."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -131,31 +130,35 @@ async def parts(watch: Watch, request: Request) -> AsyncIterator[str]:
 
 async def listing(request: Request, platform: Platform, who: Visitor) -> Response:
     asked = jobs.Asked.of(request.query_params)
-    reading = await platform.watches.of(who.app_id).current()
-    return shown(request, who, "jobs", **await asyncio.to_thread(jobs.listing, reading, asked))
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
+    return shown(request, who, "jobs", **await watch.ask(jobs.listing, reading, asked))
 
 
 async def job(request: Request, platform: Platform, who: Visitor) -> Response:
-    reading = await platform.watches.of(who.app_id).current()
-    found = await asyncio.to_thread(jobs.detail, reading, request.path_params["id"])
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
+    found = await watch.ask(jobs.detail, reading, request.path_params["id"])
     return shown(request, who, "job", said=jobs.said(request.query_params), **found)
 
 
 async def confirm(request: Request, platform: Platform, who: Visitor) -> Response:
     change = jobs.Change.of(request.query_params)
-    reading = await platform.watches.of(who.app_id).current()
-    return shown(request, who, "confirm", **await asyncio.to_thread(jobs.question, reading, change))
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
+    return shown(request, who, "confirm", **await watch.ask(jobs.question, reading, change))
 
 
 async def act(request: Request, platform: Platform, who: Visitor) -> Response:
     form = await form_of(request)
     access.check_change(request, who, form.get("csrf", ""))
     change = jobs.Change.of(form)
-    reading = await platform.watches.of(who.app_id).current()
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
     if change.dyno:
         done = restarted(platform, who, change)
     else:
-        done = await asyncio.to_thread(jobs.carry_out, reading, change)
+        done = await watch.ask(jobs.carry_out, reading, change)
     platform.logplex.write(who.app_id, "app", "api", f"Dashboard: {done.told} by user {who.user}")
     return RedirectResponse(f"/dashboard/{who.addon_id}/?{done.query}", 303, HEADERS)
 
