@@ -193,6 +193,7 @@ def resolve(call: Call) -> Answer:
     return [document(call, each) for each in found]
 
 
+# None of these follows from the store alone: a link to a dashboard is another one once it was used.
 ROUTES = [
     route("POST", "/apps/{app}/addons", create, status=201),
     route("GET", "/apps/{app}/addons", of_app),
