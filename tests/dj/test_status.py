@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -190,6 +191,13 @@ def test_only_locks_of_workers_that_are_gone_are_taken_away(app_anywhere: App, m
 )
 def test_of_a_worker_outside_of_dynos_it_cannot_be_told_whether_it_is_gone(name: str, gone: bool | None) -> None:
     assert FACTS.is_gone(name) is gone
+
+
+def test_who_is_not_among_the_known_workers_may_be_another_dyno() -> None:
+    other = "host:railgun.2 pid:7"
+    assert replace(FACTS, has_strangers=True).is_gone(other) is None
+    assert replace(FACTS, has_strangers=True, gone=frozenset([other])).is_gone(other) is True
+    assert replace(FACTS, is_living=lambda host: host == "railgun.2").is_gone(other) is False
 
 
 def test_a_job_is_shown_whole(app_anywhere: App, mixed: Queue) -> None:

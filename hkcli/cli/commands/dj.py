@@ -102,13 +102,22 @@ class Source:
 
         run, api = self.run, self.run.api
         try:
-            workers = tuple(worker_of(dyno) for dyno in api.dynos(run.app) if works_jobs(dyno["type"], dyno["command"]))
+            dynos = api.dynos(run.app)
+            workers = tuple(worker_of(dyno) for dyno in dynos if works_jobs(dyno["type"], dyno["command"]))
             if time.monotonic() - self._slow_at > SLOW_FACTS_S or not self._slow_at:
                 self._has_addon = any(each["addon_service"]["name"] == "dj" for each in api.addons(run.app))
                 self._slow_at = time.monotonic()
         except HerokuError as error:
             return Facts(run.app, why_unknown=error.message, config=self.config)
-        return Facts(run.app, workers=workers, config=self.config, has_addon=self._has_addon)
+        others = (dyno for dyno in dynos if dyno["type"] != "web" and not works_jobs(dyno["type"], dyno["command"]))
+        strangers = [dyno for dyno in others if dyno["state"] not in ("crashed", "down")]
+        return Facts(
+            run.app,
+            workers=workers,
+            has_strangers=bool(strangers),
+            config=self.config,
+            has_addon=self._has_addon,
+        )
 
     def read_log(self) -> None:
         """The log as it was."""
@@ -392,7 +401,8 @@ def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
             run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")
         if not dead:
             unsure = sum(facts.is_gone(row.locked_by or "") is None for row in locked)
-            tail = f" Of {jobs_text(unsure)} it cannot be told: the log does not name every worker." if unsure else ""
+            why = "not every dyno that may be a worker is named by the log"
+            tail = f" Of {jobs_text(unsure)} it cannot be told: {why}." if unsure else ""
             run.out.talk(f"No job on {run.app} is locked by a worker that is gone.{tail}")
         elif not dry_run:
             with run.out.progress(f"Unlocking {jobs_text(len(dead))} on {run.app}") as step:

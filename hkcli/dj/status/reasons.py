@@ -37,7 +37,7 @@ class WorkerFact:
 
 
 def works_jobs(process_type: str, command: str) -> bool:
-    """Whether a dyno is one of Delayed Job's workers."""
+    """Whether a dyno is known to be one of Delayed Job's workers."""
     return process_type == "worker" or "jobs:work" in command
 
 
@@ -56,6 +56,8 @@ class Facts:
     """Names of workers that are known to have ended."""
     is_living: Callable[[str], bool] = never
     """Whether a dyno is known to run on this host now, of this app or another one, a worker or not."""
+    has_strangers: bool = False
+    """Dynos run that may be workers for all that is known: one-offs, process types with programs of their own."""
     config: Mapping[str, str] = field(default_factory=dict)
     """Config vars, for what they keep workers from taking."""
     has_addon: bool = False
@@ -83,7 +85,7 @@ class Facts:
         up = [each for each in self.workers if each.state in ("up", "starting")]
         if any(each.name == worker for each in up):
             return False
-        return True if all(each.name for each in up) and dyno else None
+        return True if dyno and not self.has_strangers and all(each.name for each in up) else None
 
 
 @dataclass(frozen=True)
