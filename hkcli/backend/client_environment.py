@@ -15,6 +15,7 @@ def client_environment(home: Home, api_url: str, token: str) -> dict[str, str]:
         "HEROKU_LOGIN_HOST": api_url,
         "HEROKU_PARTICLEBOARD_URL": api_url,
         "DISABLE_TELEMETRY": "true",
+        "HEROKU_DISABLE_AUTOUPDATE": "true",
         "NODE_EXTRA_CA_CERTS": str(home.authority / "ca.pem"),
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,

@@ -99,23 +99,29 @@ def test_a_tail_that_is_cut_off_goes_on_behind_the_last_whole_event(wire, sessio
     assert [headers.get("last-event-id") for headers in wire.requests_to("/stream/1")] == [None, "2"]
 
 
+DEAD_S = 60
+
+
 @pytest.fixture
 def dead(wire):
     """An answer that sends its chunks and then stays open without a word, as after a sleep, until the test is over."""
     over = threading.Event()
+    never_cut = []
 
     def answer(*chunks: bytes):
         def say_no_more(request):
             request.begin(EVENTS)
             for chunk in chunks:
                 request.chunk(chunk)
-            over.wait(60)
+            if not over.wait(DEAD_S):
+                never_cut.append(request)
             request.cut()
 
         return say_no_more
 
     yield answer
     over.set()
+    assert never_cut == [], "the client waited for the dead connection until that ended by itself"
 
 
 def test_a_tail_on_a_connection_that_died_in_silence_goes_on_without_loss_or_repetition(wire, sessions, dead):

@@ -27,6 +27,7 @@ def shell(
     for command in ("git init --quiet", "git add .", "git commit --quiet -m newsletter"):
         shell.ok(*command.split())
     yield shell
+    assert not list(shell.home.rglob("autoupdate*")), "the CLI went to look for a newer one"
     marker = request.node.get_closest_marker("plays")
     assert marker is not None and set(marker.args) == shell.played
 

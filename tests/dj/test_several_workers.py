@@ -18,7 +18,7 @@ EACH = 4
 """So many workers in Ruby, and as many in Python."""
 
 PYTHON_JOB = """
-import os
+import time
 from dataclasses import dataclass
 
 @dataclass
@@ -26,9 +26,12 @@ class Mark:
     number: int
     by: object = None
     def perform(self):
+        time.sleep(0.005)
         with open("done", "a") as done:
             done.write(f"{self.number} python\\n")
 """
+"""Takes so long that the workers in Ruby, which are slower at everything else, get their share of the jobs."""
+
 RUBY_WORKER = """
 require "logger"
 require "active_record"
