@@ -23,7 +23,7 @@ import requests
 from tests.backends import wait_for
 
 ID, PASSWORD, SALT = "echo-chamber", "s3cret-password", "s4lt"
-PLANS = ["basic", "large", "background", "doomed", "refused", "broken", "silent", "moved", "nonsense", "nameless"]
+PLANS = "basic large background doomed refused broken silent moved nonsense nameless shared".split()
 LOCK = threading.Lock()
 
 
@@ -205,7 +205,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def made(self, uuid: str) -> dict[str, Any]:
         config = {"ECHO_CHAMBER_URL": f"echo://{uuid}", "ECHO_CHAMBER_SIZE": self.resources()[uuid]}
-        drain = f"http://localhost:{self.server.server_address[1]}/logs/{uuid}"
+        place = "shared" if self.resources()[uuid] == "shared" else uuid
+        drain = f"http://localhost:{self.server.server_address[1]}/logs/{place}"
         return {"id": self.identity(uuid), "config": config, "message": "Echo, echo.", "log_drain_url": drain}
 
     def resources(self) -> dict[str, str]:

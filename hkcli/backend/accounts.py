@@ -62,7 +62,8 @@ def admitted(session: Session, header: str, method: str, path: str) -> Authoriza
 
 def permits(scope: str, method: str, path: str) -> bool:
     """Whether a scope allows a request, as Heroku describes scopes; `read` and `write` leave config vars out."""
-    is_read, is_config = method in ("GET", "HEAD"), "/config" in path
+    is_read = method in ("GET", "HEAD")
+    is_config = any(word.startswith("config") for word in path.split("/")[3:])
     is_of_account = path.startswith(("/account", "/oauth", "/users"))
     match scope:
         case "global":

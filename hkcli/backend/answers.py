@@ -13,7 +13,7 @@ from hkcli.backend.store import Store, now
 
 MOST_BYTES = 8 * 1024 * 1024
 ENTRY_BYTES = 1024
-"""About what an answer takes besides its body."""
+"""About what an answer takes besides its body and the question."""
 ASKED_WITH = ("authorization", "range", "accept-inclusion", "accept-expansion")
 """Headers that an answer depends on."""
 
@@ -55,7 +55,7 @@ class Answers:
         """`as_of`: the store's changes when the answer was found."""
         if question is None or response.status_code not in (200, 206) or as_of != self.store.changes:
             return
-        size = len(response.body) + ENTRY_BYTES
+        size = len(response.body) + sum(map(len, question)) + ENTRY_BYTES
         if self._as_of != as_of or self._bytes + size > MOST_BYTES:
             self._known.clear()
             self._as_of, self._bytes = as_of, 0

@@ -154,7 +154,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         urls=urls,
         seal=seal,
         links=Links(seal),
-        watches=Watches(store, supervisor.dynos, logplex),
+        watches=Watches(store, supervisor.dynos, logplex, hosts.is_living),
         ca_pem=authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),

@@ -21,6 +21,8 @@ DESCRIPTION_CHARS = 200
 
 @dataclass(eq=False)
 class BrowserLogin:
+    """Decided once: what comes later changes nothing."""
+
     description: str
     """Who asks, in its own words: not to be believed."""
     ends_at: float
@@ -35,12 +37,15 @@ class BrowserLogin:
     decided: asyncio.Event = field(default_factory=asyncio.Event)
 
     def confirm(self, user_id: str) -> None:
-        self.user_id = user_id
-        self.decided.set()
+        self._decide(user_id, None)
 
     def refuse(self, error: str) -> None:
-        self.error = error
-        self.decided.set()
+        self._decide(None, error)
+
+    def _decide(self, user_id: str | None, error: str | None) -> None:
+        if not self.decided.is_set():
+            self.user_id, self.error = user_id, error
+            self.decided.set()
 
     def fail(self) -> None:
         """A wrong password, of which there may be few."""

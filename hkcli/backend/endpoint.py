@@ -40,6 +40,8 @@ class Call:
     platform: Platform
     work: Work
     body: dict[str, Any]
+    partner_of: str | None = None
+    """The id of the add-on whose partner asks, on behalf of the app's owner."""
 
     @property
     def session(self) -> Session:
@@ -48,10 +50,6 @@ class Call:
     @property
     def user(self) -> User:
         return self.work.user
-
-    @property
-    def token(self) -> str:
-        return accounts.parse_authorization(authorization_of(self.request)).token or ""
 
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
@@ -161,10 +159,11 @@ def route(
         body = await read_body(request)
 
         until: datetime | None = None
+        partner_of: str | None = None
 
         def who(session: Session) -> User:
-            nonlocal question, until
-            header, path = authorization_of(request), request.url.path
+            nonlocal question, until, partner_of
+            header, path = authorization_of(request), str(request.scope["path"])
             try:
                 found = accounts.admitted(session, header, method, path)
                 until = found.expires_at
@@ -172,14 +171,15 @@ def route(
             except Unauthorized:
                 question = None
                 token = accounts.parse_authorization(header).token or ""
-                if owner := partners.admit(session, token, method, path):
-                    return owner
+                if addon := partners.admit(session, token, method, path):
+                    partner_of = addon.id
+                    return addon.app.owner
                 raise
 
         as_of = platform.store.changes
         with platform.works.begin(who) as work:
             request.state.remaining = platform.rate_limits.take(work.user.id, cost)
-            call = Call(request, platform, work, body)
+            call = Call(request, platform, work, body, partner_of)
             answer = action(call)
         if isinstance(answer, Waiting):
             outcome = await answer.wait()

@@ -43,7 +43,7 @@ def sweep(parent: Path) -> None:
     """Remove what is left of platforms that were killed, their processes included."""
     for folder in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, HomeInUse):
-            if folder.stat().st_uid != os.getuid() or not (folder / "secret.key").exists():
+            if folder.lstat().st_uid != os.getuid() or folder.is_symlink() or not (folder / "secret.key").exists():
                 continue
             home = Home(folder)
             home.lock()

@@ -18,6 +18,8 @@ FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 GIVE_UP_AFTER = timedelta(days=1)
 """Whatever has not been reached by then is left to the limits of the add-on's own."""
 CLOSE_S = 5.0
+AT_ONCE = 2
+"""Databases that are asked at one time: each may take its time, and threads are for everybody."""
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Orphans:
     hosts: Hosts
     logplex: Logplex
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _since: dict[str, datetime] = field(default_factory=dict)
     _running: "asyncio.Task[None] | None" = None
 
@@ -65,7 +68,8 @@ class Orphans:
     async def _is_freed(self, host: str, stay: Stay) -> bool:
         app_id, gone = self._what_was(host, stay)
         try:
-            said = await asyncio.to_thread(give_back, gone) if gone else []
+            async with self._room:
+                said = await asyncio.to_thread(give_back, gone) if gone else []
         except Exception as error:
             if not self._is_given_up(host, error):
                 return False

@@ -14,7 +14,7 @@ from hkcli.backend.addons.manifest import Manifest, parse
 from hkcli.backend.addons.partner import Partner
 from hkcli.backend.errors import Forbidden, InvalidParams, NotFound, Unauthorized
 from hkcli.backend.schemas import Urls
-from hkcli.backend.store import Addon, PartnerResource, PartnerService, Store, User, new_drain_token, now
+from hkcli.backend.store import Addon, PartnerResource, PartnerService, Store, new_drain_token, now
 from hkcli.backend.tickets import Seal
 from hkcli.backend.work import Work
 
@@ -91,7 +91,8 @@ def exchange(session: Session, seal: Seal, urls: Urls, words: Mapping[str, str])
         raise Unauthorized("That code or token is not good, or not good any more.")
     if not hmac.compare_digest(words.get("client_secret", "").encode(), client_secret(urls, resource.service).encode()):
         raise Unauthorized(f"That is not the client secret of {resource.service}. See: heroku backend:addons --json")
-    access, refresh = accounts.new_token(), words.get("refresh_token") or accounts.new_token()
+    is_refresh = words["grant_type"] == "refresh_token"
+    access, refresh = accounts.new_token(), words["refresh_token"] if is_refresh else accounts.new_token()
     resource.access_hash, resource.access_expires_at = accounts.hash_token(access), now() + ACCESS
     resource.refresh_hash = accounts.hash_token(refresh)
     return {
@@ -128,8 +129,8 @@ def speaking(session: Session, token: str) -> Addon | None:
     return session.get(Addon, resource.id)
 
 
-def admit(session: Session, token: str, method: str, path: str) -> User | None:
-    """On whose behalf a partner may make this request; None when the token is no partner's. Raises Forbidden."""
+def admit(session: Session, token: str, method: str, path: str) -> Addon | None:
+    """The add-on whose partner makes this request; None when the token is no partner's. Raises Forbidden."""
     addon = speaking(session, token)
     if addon is None:
         return None
@@ -144,4 +145,4 @@ def admit(session: Session, token: str, method: str, path: str) -> User | None:
     )
     if not is_own and not is_of_app:
         raise Forbidden(f"The token of the add-on {addon.name} is for /addons/{addon.id} and what it is part of.")
-    return addon.app.owner
+    return addon

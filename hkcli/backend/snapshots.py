@@ -14,7 +14,7 @@ import re
 import shutil
 import sqlite3
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -272,7 +272,11 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def _documents(home: Home) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in home.snapshots.glob("*.json")]
+    found = []
+    for path in home.snapshots.glob("*.json"):
+        with suppress(FileNotFoundError):  # another thread removes one
+            found.append(json.loads(path.read_text()))
+    return found
 
 
 def _document_path(home: Home, name: str) -> Path:

@@ -42,13 +42,22 @@ class Source:
 
         run, api = self.run, self.run.api
         try:
-            workers = tuple(worker_of(dyno) for dyno in api.dynos(run.app) if works_jobs(dyno["type"], dyno["command"]))
+            dynos = api.dynos(run.app)
+            workers = tuple(worker_of(dyno) for dyno in dynos if works_jobs(dyno["type"], dyno["command"]))
             if time.monotonic() - self._slow_at > SLOW_FACTS_S or not self._slow_at:
                 self._has_addon = any(each["addon_service"]["name"] == "dj" for each in api.addons(run.app))
                 self._slow_at = time.monotonic()
         except HerokuError as error:
             return Facts(run.app, why_unknown=error.message, config=self.config)
-        return Facts(run.app, workers=workers, config=self.config, has_addon=self._has_addon)
+        others = (dyno for dyno in dynos if dyno["type"] != "web" and not works_jobs(dyno["type"], dyno["command"]))
+        strangers = [dyno for dyno in others if dyno["state"] not in ("crashed", "down")]
+        return Facts(
+            run.app,
+            workers=workers,
+            has_strangers=bool(strangers),
+            config=self.config,
+            has_addon=self._has_addon,
+        )
 
     def read_log(self) -> None:
         """The log as it was."""

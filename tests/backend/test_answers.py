@@ -69,3 +69,12 @@ def test_only_good_answers_are_kept_and_only_as_many_as_there_is_room_for(store:
     keep(answers)
     answers.keep(("large",), "user", Response(b"x" * MOST_BYTES), as_of=store.changes, until=None)
     assert answers.find(QUESTION) is None and answers.find(("large",)) is not None
+
+
+def test_long_questions_take_room_too(store: Store) -> None:
+    answers, times = Answers(store), 20
+    for number in range(times):
+        question = (str(number), "x" * (2 * MOST_BYTES // times))
+        answers.keep(question, "user", Response(b"[]"), as_of=store.changes, until=None)
+    assert answers.find(question) is not None
+    assert answers.find(("0", "x" * (2 * MOST_BYTES // times))) is None

@@ -1,6 +1,7 @@
 """The control plane through its door: real HTTP, every answer held against Heroku's published schema."""
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -328,3 +329,15 @@ def test_a_token_may_do_what_its_scope_says(api: Backend, app: str, scope: str, 
     assert got == allowed
     push = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", headers=bearer, timeout=5)
     assert push.ok == (scope in ("write", "write-protected"))
+
+
+@pytest.mark.parametrize("kind", ["receiver", "config"])
+def test_what_an_app_is_called_takes_nothing_from_a_tokens_scope(api: Backend, kind: str) -> None:
+    app = api.ok("POST", "/apps", {"name": f"{kind}-{uuid.uuid4().hex[:12]}"})["name"]
+    made = api.ok("POST", "/oauth/authorizations", {"scope": ["read"]})
+    bearer = {"Authorization": f"Bearer {made['access_token']['token']}"}
+    assert api.call("GET", f"/apps/{app}", headers=bearer).status_code == 200
+    assert api.call("GET", f"/apps/{app}/config-vars", headers=bearer).status_code == 403
+    fetch = requests.get(f"{api.url}/{app}.git/info/refs?service=git-upload-pack", headers=bearer, timeout=30)
+    assert fetch.status_code == 200
+    api.ok("DELETE", f"/apps/{app}")

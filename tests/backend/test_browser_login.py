@@ -142,3 +142,15 @@ def test_logins_are_few_and_end_by_themselves() -> None:
     with pytest.raises(NotFound):
         logins.find(first.id)
     assert logins.begin("x")
+
+
+def test_what_was_decided_stays_so() -> None:
+    """A password that is still being checked, which is slow, comes too late for a login that was refused meanwhile."""
+    login = BrowserLogins().begin("x")
+    login.refuse("No.")
+    login.confirm("somebody")
+    assert (login.user_id, login.error) == (None, "No.")
+    login = BrowserLogins().begin("x")
+    login.confirm("somebody")
+    login.refuse("No.")
+    assert (login.user_id, login.error) == ("somebody", None)

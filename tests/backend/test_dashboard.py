@@ -1,7 +1,10 @@
 """The dashboard's door: who gets in, what a page may do, and that many viewers cost one reading."""
 
+import asyncio
+import itertools
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +16,10 @@ from hkcli.backend.dashboard.book import Subject
 from hkcli.backend.dashboard.links import LINK_S, Links
 from hkcli.backend.dashboard.watch import Watch
 from hkcli.backend.errors import NotFound
-from hkcli.backend.logplex import Logplex
+from hkcli.backend.logplex import LogFilter, Logplex, Tail
 from hkcli.backend.tickets import Seal
 from tests.backend.runtime import run, until
-from tests.backends import Backend
+from tests.backends import Backend, wait_for
 from tests.screens.stage import Stage
 
 EVIL = "<script>alert(1)</script>"
@@ -144,6 +147,8 @@ def test_what_is_wrong_with_an_action_is_said_and_changes_nothing(stage: Stage, 
         ("confirm?action=retry&id=999999999999999999", 200),
         ("confirm?action=restart&dyno=../../x", 400),
         ("act", 404),
+        ("jobs/99999999999999999999", 404),
+        (f"jobs/{'9' * 5000}", 404),
     ],
 )
 def test_strange_addresses_are_answered_calmly(stage: Stage, browser: requests.Session, path: str, status: int) -> None:
@@ -180,6 +185,33 @@ def test_a_worker_is_restarted_from_the_page(stage: Stage, browser: requests.Ses
     stage.backend.wait_for_log(stage.name, "heroku[worker.1]: Restarting")
 
 
+def test_a_lock_whose_dyno_lives_is_left_alone_whatever_that_dyno_is(stage: Stage, browser: requests.Session) -> None:
+    """A worker may run in a one-off's shell, in a web dyno, or in a dyno of another app with the same database."""
+    other = stage.backend.ok("POST", f"/apps/{stage.name}/dynos", {"command": "echo I am at $HOSTNAME; sleep 600"})
+    told = stage.backend.wait_for_log(stage.name, "I am at railgun.")
+    living = re.findall(r"I am at (railgun\.\d+)", told)[0]
+    stage.enqueue("MailJob", 2, queue="locks", to="ada@example.org")
+    held, left = ids_in(stage, "locks")
+    with stage.queue.engine.begin() as connection:
+        for number, host in ((held, living), (left, "railgun.10000000")):
+            lock = f"locked_at = CURRENT_TIMESTAMP, locked_by = 'host:{host} pid:1'"
+            connection.exec_driver_sql(f"UPDATE delayed_jobs SET {lock} WHERE id = {number}")
+
+    def asked() -> str:
+        page = get(stage, browser, "confirm?action=unlock").text
+        return page if f"#{left}<" in page else ""
+
+    page = wait_for(asked, "the worker to be known by its log")
+    assert f"#{held}<" not in page
+    browser.post(address(stage, browser, "act"), {"action": "unlock", "csrf": csrf_of(page)}, timeout=30)
+    with stage.queue.engine.connect() as connection:
+        locked = connection.exec_driver_sql(
+            "SELECT id FROM delayed_jobs WHERE queue = 'locks' AND locked_by IS NOT NULL"
+        )
+        assert [row.id for row in locked] == [held]
+    stage.backend.ok("POST", f"/apps/{stage.name}/dynos/{other['name']}/actions/stop")
+
+
 def test_who_loses_the_app_loses_the_page(stage: Stage, shared_backend: Backend, tmp_path: Path) -> None:
     app = shared_backend.ok("POST", "/apps", {})["name"]
     addon = shared_backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
@@ -204,6 +236,24 @@ def test_the_live_stream_sends_what_changed_and_ends_with_the_app(shared_backend
             assert "figures" not in next(events)["parts"], "nothing happened to the jobs"
             shared_backend.ok("DELETE", f"/apps/{app}")
             assert len(list(events)) < 100
+
+
+def test_the_live_stream_ends_for_who_loses_the_app(shared_backend: Backend) -> None:
+    app = shared_backend.ok("POST", "/apps", {})["name"]
+    addon = shared_backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    user = shared_backend.ok("POST", "/backend/users", {"email": f"{app}@example.com"})
+    shared_backend.ok("POST", f"/apps/{app}/collaborators", {"user": user["email"]})
+    token = {"Authorization": f"Bearer {user['token']}"}
+    link = shared_backend.ok("GET", f"/addons/{addon['id']}", headers=token)["web_url"]
+    with requests.Session() as session:
+        session.get(link, timeout=30)
+        page = f"{shared_backend.url}/dashboard/{addon['id']}/live"
+        with session.get(page, stream=True, timeout=30) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            shared_backend.ok("DELETE", f"/apps/{app}/collaborators/{user['email']}")
+            assert sum(line.startswith(b"data: ") for line in itertools.islice(lines, 60)) < 5
+        assert session.head(page, timeout=30).status_code == 403
 
 
 def test_an_open_page_does_not_hold_up_the_end_of_the_backend(
@@ -261,7 +311,9 @@ def test_many_viewers_share_one_reading_which_stops_when_the_last_one_leaves(
         return logplex.open_tail("app", after=0, limit_bytes=1000)
 
     async def look() -> None:
-        watch = Watch(subject, list, tail, lambda tail: logplex.close_tail("app", tail), refresh_s=0.01)
+        watch = Watch(
+            subject, list, tail, lambda tail: logplex.close_tail("app", tail), lambda host: False, refresh_s=0.01
+        )
         viewers = [watch.readings() for _ in range(20)]
         for _ in range(5):
             found = [await anext(viewer) for viewer in viewers]
@@ -283,3 +335,19 @@ def test_official_clients_find_the_page_at_the_add_on_and_its_attachment(stage: 
     (attachment,) = stage.backend.ok("GET", f"/apps/{stage.name}/addon-attachments")
     assert attachment["web_url"].startswith(f"{stage.backend.url}/dashboard/open/")
     assert requests.get(attachment["web_url"], timeout=30).ok
+
+
+def test_a_slow_database_leaves_threads_to_everybody_else() -> None:
+    go_on = threading.Event()
+
+    async def body() -> None:
+        watch = Watch(lambda: None, list, lambda: Tail(LogFilter(), 1), lambda tail: None, lambda host: False)
+        asking = [asyncio.create_task(watch.ask(go_on.wait, 30)) for _ in range(40)]
+        await asyncio.sleep(0)
+        try:
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "answered"), 10) == "answered"
+        finally:
+            go_on.set()
+        assert all(await asyncio.gather(*asking))
+
+    run(body())

@@ -1,5 +1,8 @@
 """What a dyno that is gone still held is given back, whatever else ended with it."""
 
+import asyncio
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +134,45 @@ def test_what_cannot_be_reached_is_tried_again_and_an_app_that_is_gone_is_not(
         waiting.start()
         await until(lambda: not hosts.left())
         assert len(told.gone) == 4 and told.answers == []
+        await waiting.close()
+        store.close()
+
+    run(body())
+
+
+def test_slow_databases_leave_threads_to_everybody_else(
+    home: Home, logplex: Logplex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        """A provider of which all are asked at once that it can be asked at once."""
+
+        def __init__(self) -> None:
+            self.most = self.now = 0
+            self.go_on = threading.Event()
+
+        def give_back(self, gone: Gone) -> list[str]:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.go_on.wait(30)
+            self.now -= 1
+            return []
+
+    slow = Slow()
+    monkeypatch.setattr(providers, "OWN", {"slow": slow})
+
+    async def body() -> None:
+        store = Store(f"sqlite:///{home.store}")
+        hosts, release = Hosts(home.hosts), release_of_an_app(store, home, logplex)
+        spec = make_spec(home.slug("s"), "true")
+        for _ in range(40):
+            Hosts(home.hosts).enter(replace(spec, release_id=release.id))
+        waiting = Orphans(store, hosts, logplex)
+        waiting.start()
+        await until(lambda: slow.now > 0)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "answered"), 10) == "answered"
+        slow.go_on.set()
+        await until(lambda: not hosts.left())
+        assert slow.most <= orphans.AT_ONCE
         await waiting.close()
         store.close()
 

@@ -65,6 +65,7 @@ def test_a_manifest_says_what_is_sold_and_where() -> None:
         ("api.test.base_url", "https://user:word@echo.example.com/", "api.test.base_url"),
         ("api.test.base_url", "ftp://localhost/", "api.test.base_url"),
         ("api.test.sso_url", "http://[", "api.test.sso_url"),
+        ("api.test.sso_url", "https://例え.example/", "api.test.sso_url"),
         ("api.regions", "us", "api.regions"),
         ("plans", ["two words"], "plans"),
         ("plans", ["same", "same"], "plans"),
@@ -198,8 +199,16 @@ def test_an_addon_in_the_background_is_there_when_its_partner_says_so_with_a_tok
         assert backend.call(method, path, headers=token).status_code == 403, path
     assert backend.call("POST", f"/addons/{addon['id']}/actions/provision").status_code == 403
     assert backend.call("PATCH", f"/addons/{addon['id']}/config", {"config": []}).status_code == 403
+    backend.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    pages = {each["plan"]["name"]: each["web_url"] for each in backend.ok("GET", f"/apps/{app}/addons", headers=token)}
+    assert pages["dj:single"] is None and pages["echo-chamber:background"], "its own dashboard, and nobody else's"
     wrong = {"grant_type": "refresh_token", "refresh_token": "x", "client_secret": "y"}
     assert requests.post(f"{backend.url}/oauth/token", data=wrong, timeout=30).status_code == 401
+    (asked,) = partner.wait_for_requests("POST", addon["id"])
+    secret = backend.ok("GET", "/backend/addons")[0]["client_secret"]
+    words = {"grant_type": "authorization_code", "code": asked["body"]["oauth_grant"]["code"], "client_secret": secret}
+    given = requests.post(f"{backend.url}/oauth/token", data=words | {"refresh_token": "weak"}, timeout=30).json()
+    assert given["refresh_token"].startswith("HRKU-"), "tokens are for us to choose"
 
     doomed = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber:doomed"})
     gone = wait_for(lambda: backend.call("GET", f"/addons/{doomed['id']}").status_code == 404, "the partner to give up")
@@ -230,6 +239,15 @@ def test_a_partner_that_does_not_provision_is_told_of_and_leaves_nothing(
     if plan != "refused":
         assert partner.wait_for_requests("DELETE", asked["body"]["uuid"])
     wait_for(lambda: nothing_owed(backend), "nothing to be owed")
+
+
+def test_a_second_drain_to_the_same_place_is_refused_in_words(backend: Backend, partner: Partner) -> None:
+    app = backend.ok("POST", "/apps", {})["name"]
+    backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber:shared"})
+    again = backend.call("POST", f"/apps/{app}/addons", {"plan": "echo-chamber:shared"})
+    assert again.status_code == 503 and f"a log drain that {app} has already" in again.json()["message"]
+    wait_for(lambda: nothing_owed(backend), "the second one to be given back")
+    assert len(backend.ok("GET", f"/apps/{app}/addons")) == 1
 
 
 def test_a_killed_backend_neither_loses_nor_doubles_what_a_partner_made(tmp_path: Path) -> None:

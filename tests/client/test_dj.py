@@ -63,13 +63,13 @@ def jobs(tmp_path: Path) -> sqlite3.Connection:
 def known(platform, jobs, tmp_path):
     """Announces what the platform says of the app; `log` and `facts` leave out what a command does not ask for."""
 
-    def announce(*, log: bool = True, facts: bool = True) -> None:
+    def announce(*others: dict[str, object], log: bool = True, facts: bool = True) -> None:
         platform.on("GET", "/apps/demo/config-vars", reply={"DATABASE_URL": f"sqlite3:{tmp_path}/app.sqlite3"})
         if log:
             platform.on("POST", "/apps/demo/log-sessions", reply={"id": "1", "logplex_url": "http://localhost:5080/l"})
             platform.on("GET", "/l", reply=LOG, headers={"Content-Type": "text/plain"})
         if facts:
-            platform.on("GET", "/apps/demo/dynos", reply=[DYNO])
+            platform.on("GET", "/apps/demo/dynos", reply=[DYNO, *others])
             platform.on("GET", "/apps/demo/addons", reply=[])
 
     return announce
@@ -210,6 +210,14 @@ def test_unlock_frees_only_jobs_of_workers_that_are_gone(heroku, known, jobs):
     known()
     assert "Unlocking 1 job on demo... done, 1 unlocked" in heroku("dj:unlock", "--app", "demo").stderr
     assert [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs WHERE locked_by IS NOT NULL")] == [4]
+
+
+@pytest.mark.parametrize(("kind", "command"), [("run", "bash"), ("jobs", "bin/delayed_job run")])
+def test_unlock_leaves_alone_what_a_dyno_of_another_kind_may_be_working_on(heroku, known, jobs, kind, command):
+    known(DYNO | {"name": f"{kind}.1", "type": kind, "command": command})
+    result = heroku("dj:unlock", "--app", "demo")
+    assert "cannot be told: not every dyno that may be a worker is named by the log" in result.stderr
+    assert jobs.execute("SELECT COUNT(*) FROM delayed_jobs WHERE locked_by IS NOT NULL").fetchone() == (2,)
 
 
 # --- the picture

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -207,6 +208,13 @@ def test_a_queue_that_is_not_worked_is_mended_by_a_command_that_a_shell_takes_as
     reason = of_waiting(queue, 0, Facts("demo", config={"QUEUES": "mail"}))
     assert reason.is_trouble and "QUEUES is mail" in reason.text and reason.mend == mend
     assert not of_waiting("mail", 0, Facts("demo", config={"QUEUES": "mail"})).is_trouble
+
+
+def test_who_is_not_among_the_known_workers_may_be_another_dyno() -> None:
+    other = "host:railgun.2 pid:7"
+    assert replace(FACTS, has_strangers=True).is_gone(other) is None
+    assert replace(FACTS, has_strangers=True, gone=frozenset([other])).is_gone(other) is True
+    assert replace(FACTS, is_living=lambda host: host == "railgun.2").is_gone(other) is False
 
 
 def test_a_job_is_shown_whole(app_anywhere: App, mixed: Queue) -> None:

@@ -107,7 +107,8 @@ def _url(value: object, field: str) -> str:
     except ValueError:
         raise _wrong(field, expected) from None
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    if not host or not is_safe or parts.username is not None or parts.fragment or not str(value).isprintable():
+    is_text = str(value).isprintable() and str(value).isascii()
+    if not host or not is_safe or parts.username is not None or parts.fragment or not is_text:
         raise _wrong(field, expected)
     return str(value)
 

@@ -9,6 +9,7 @@ from hkcli.backend import catalog, drains, marketplace, names, providers
 from hkcli.backend.addons.manifest import Manifest
 from hkcli.backend.addons.partner_api import PartnerAPI, Refused
 from hkcli.backend.errors import InvalidParams, ServiceUnavailable
+from hkcli.backend.home import write_private
 from hkcli.backend.provisioning import NothingMade
 from hkcli.backend.store import Addon, LogDrain, PartnerResource, Store, now
 from hkcli.backend.tickets import Seal
@@ -104,17 +105,21 @@ class PartnerResources:
         return {**body, "log_drain_token": resource.log_drain_token} if resource.log_drain_token else body
 
     def _keep(self, addon_id: str, answer: dict[str, Any]) -> None:
-        """What the partner calls the resource, what it has to say, and where it wants the app's log."""
+        """What the partner calls the resource, what it has to say, and where it wants the app's log.
+
+        Raises InvalidParams, ServiceUnavailable when its log drain cannot be."""
         with self.store.transaction() as session:
             resource, addon = session.get(PartnerResource, addon_id), session.get(Addon, addon_id)
             if resource is None:
                 return
             resource.provider_id = str(answer["id"])
-            (self.notes / f"{resource.service}.{addon_id}").write_text(resource.provider_id)
+            write_private(self.notes / f"{resource.service}.{addon_id}", resource.provider_id.encode())
             resource.message = str(answer["message"]) if answer.get("message") else None
             url = answer.get("log_drain_url")
             if isinstance(url, str) and addon and resource.log_drain_token and not resource.log_drain_id:
                 drains.check_url(url)
+                if url in {each.url for each in drains.of_app(session, addon.app)}:
+                    raise ServiceUnavailable(f"{addon.service} wants a log drain that {addon.app.name} has already.")
                 drain = LogDrain(app_id=addon.app_id, url=url, token=resource.log_drain_token)
                 session.add(drain)
                 session.flush()

@@ -1,7 +1,7 @@
 """What is read of an app's jobs at one moment: table, log and dynos, together, and as the page shows them. Blocking."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -102,10 +102,10 @@ class Book:
         self._table = None
 
 
-def facts_of(subject: Subject, dynos: list[Dyno]) -> Facts:
+def facts_of(subject: Subject, dynos: list[Dyno], is_living: Callable[[str], bool]) -> Facts:
     workers = tuple(
         WorkerFact(each.spec.name, each.state.value, each.updated_at, release=f"v{each.spec.release_version}")
         for each in dynos
         if works_jobs(each.spec.type, each.spec.command)
     )
-    return Facts(subject.name, workers=workers, config=subject.config, has_addon=True)
+    return Facts(subject.name, workers=workers, is_living=is_living, config=subject.config, has_addon=True)

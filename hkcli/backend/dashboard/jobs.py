@@ -107,12 +107,12 @@ def listing(reading: Reading, asked: Asked) -> dict[str, Any]:
     }
 
 
-def detail(reading: Reading, job_id: int) -> dict[str, Any]:
+def detail(reading: Reading, number: str) -> dict[str, Any]:
     """What a job's template wants. Raises NotFound, Unreadable."""
     with table_of(reading) as table:
-        found = table.detail(job_id)
+        found = next((table.detail(job_id) for job_id in ids_of([number])), None)
     if found is None:
-        raise NotFound(f"Job {job_id} is not on the table any more: it was done, or removed.", "job")
+        raise NotFound(f"Job {number[:20]} is not on the table any more: it was done, or removed.", "job")
     row = found.row
     facts = [("Queue", row.queue), ("Priority", row.priority), ("Failed runs", row.attempts)]
     facts += [("Locked by", row.locked_by)]

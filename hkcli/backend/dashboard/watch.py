@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 from hkcli.backend.dashboard.book import Book, Reading, Subject, facts_of
 from hkcli.backend.dashboard.charts import AXES_S, Sample
@@ -27,6 +28,9 @@ FIRST_S = 15.0
 MOST_VIEWERS, MOST_WATCHES = 100, 100
 LOG_BYTES = 2 * 1024 * 1024
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +42,8 @@ class Watch:
     dynos: Callable[[], list[Dyno]]
     open_tail: Callable[[], Tail]
     close_tail: Callable[[Tail], None]
+    is_living: Callable[[str], bool]
+    """Of a dyno's host; asked by threads, too."""
     refresh_s: float = REFRESH_S
     viewers: int = 0
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=AXES_S[-1]))
@@ -46,6 +52,7 @@ class Watch:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _task: "asyncio.Task[None] | None" = None
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def is_running(self) -> bool:
@@ -83,6 +90,20 @@ class Watch:
                     return reading
         raise Conflict("The app's jobs could not be read in time. Load the page again.")
 
+    async def ask(self, question: Callable[P, T], *words: P.args, **more: P.kwargs) -> T:
+        """Blocking work for one viewer, in a thread, one at a time: of a slow database the platform needs no more.
+
+        Raises Conflict when it is not its turn in time."""
+        try:
+            async with asyncio.timeout(FIRST_S):
+                await self._asking.acquire()
+        except TimeoutError:
+            raise Conflict("The app's database is slow, and others wait for it already. Load the page again.") from None
+        try:
+            return await asyncio.to_thread(question, *words, **more)
+        finally:
+            self._asking.release()
+
     async def close(self) -> None:
         self._closing.set()
         if task := self._task:
@@ -101,7 +122,7 @@ class Watch:
                     left_at = time.monotonic()
                 elif time.monotonic() - left_at > LINGER_S:
                     return
-                facts = facts_of(subject, self.dynos())
+                facts = facts_of(subject, self.dynos(), self.is_living)
                 lines, loss = [chunk.data for chunk in tail.take(LOG_BYTES)], tail.take_loss()
                 reading = await asyncio.to_thread(book.read, subject, facts, lines, loss[0] if loss else 0)
                 self._publish(reading)
@@ -125,8 +146,10 @@ class Watch:
 class Watches:
     """The watch of each app, made when somebody first looks; those that rest longest go first when there are many."""
 
-    def __init__(self, store: Store, dynos: Callable[[str], list[Dyno]], logplex: Logplex) -> None:
-        self._store, self._dynos, self._logplex = store, dynos, logplex
+    def __init__(
+        self, store: Store, dynos: Callable[[str], list[Dyno]], logplex: Logplex, is_living: Callable[[str], bool]
+    ) -> None:
+        self._store, self._dynos, self._logplex, self._is_living = store, dynos, logplex, is_living
         self._watches: dict[str, Watch] = {}
 
     def of(self, app_id: str) -> Watch:
@@ -150,6 +173,7 @@ class Watches:
             lambda: self._dynos(app_id),
             lambda: self._logplex.open_tail(app_id, after=0, limit_bytes=LOG_BYTES),
             lambda tail: self._logplex.close_tail(app_id, tail),
+            self._is_living,
         )
 
 

@@ -56,6 +56,10 @@ class Hosts:
             self._crashed |= {name} if crashed else set()
             self.on_leave()
 
+    def is_living(self, name: str) -> bool:
+        """May be asked from any thread."""
+        return name in self._living
+
     def left(self) -> dict[str, Stay]:
         """The hosts whose dynos are gone."""
         notes = [path for path in self._folder.glob("railgun.*") if path.name not in self._living]

@@ -15,11 +15,12 @@ def document(call: Call, addon: Addon, message: str | None = None) -> schemas.JS
     own = [each for each in marketplace.attachments(call.session, addon) if each.app_id == addon.app_id]
     resource = call.session.get(PartnerResource, addon.id)
     expanded = call.request.headers.get("accept-expansion", "").split(",")
+    may_open = call.partner_of in (None, addon.id)
     return schemas.addon(
         addon,
         sorted({name for each in own for name in each.config_vars}),
         provider_id=(resource.provider_id if resource else None) or addon.id,
-        web_url=access.web_url(call.platform, call.user, addon),
+        web_url=access.web_url(call.platform, call.user, addon) if may_open else None,
         message=message,
         expanded={each.strip() for each in expanded},
     )
@@ -146,8 +147,7 @@ def update_config(call: Call) -> Answer:
 
 def check_partner(call: Call, addon: Addon) -> None:
     """Whether it is the service that made the add-on which asks. Raises Forbidden."""
-    speaking = partners.speaking(call.session, call.token)
-    if speaking is None or speaking.id != addon.id:
+    if call.partner_of != addon.id:
         raise Forbidden(f"Only the service that provides {addon.name} may do that, with a token of its own.")
 
 

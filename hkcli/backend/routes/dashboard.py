@@ -1,6 +1,5 @@
 """Dashboards of add-ons, for browsers: a link is exchanged for a cookie, then pages, a live stream, and changes."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -108,14 +107,18 @@ async def live(request: Request, platform: Platform, who: Visitor) -> Response:
     if request.method == "HEAD":
         return Response(headers=HEADERS)
     watch.check_room()
-    return Events(parts(watch), headers=HEADERS)
+    return Events(parts(watch, request), headers=HEADERS)
 
 
-async def parts(watch: Watch) -> AsyncIterator[str]:
-    """What changed since the last time, as the browser wants it. The first time it is everything."""
+async def parts(watch: Watch, request: Request) -> AsyncIterator[str]:
+    """What changed since the last time, as the browser wants it, the first time everything; while it may look."""
     before: dict[str, str] = {}
     async with aclosing(watch.readings()) as readings:
         async for reading in readings:
+            try:
+                access.visitor(request)
+            except Forbidden:
+                return
             news = pages.changed(reading.regions, before)
             before = reading.regions
             told = {"version": pages.version(), "at": reading.screen.at.isoformat(), "parts": news}
@@ -127,31 +130,35 @@ async def parts(watch: Watch) -> AsyncIterator[str]:
 
 async def listing(request: Request, platform: Platform, who: Visitor) -> Response:
     asked = jobs.Asked.of(request.query_params)
-    reading = await platform.watches.of(who.app_id).current()
-    return shown(request, who, "jobs", **await asyncio.to_thread(jobs.listing, reading, asked))
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
+    return shown(request, who, "jobs", **await watch.ask(jobs.listing, reading, asked))
 
 
 async def job(request: Request, platform: Platform, who: Visitor) -> Response:
-    reading = await platform.watches.of(who.app_id).current()
-    found = await asyncio.to_thread(jobs.detail, reading, int(request.path_params["id"]))
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
+    found = await watch.ask(jobs.detail, reading, request.path_params["id"])
     return shown(request, who, "job", said=jobs.said(request.query_params), **found)
 
 
 async def confirm(request: Request, platform: Platform, who: Visitor) -> Response:
     change = jobs.Change.of(request.query_params)
-    reading = await platform.watches.of(who.app_id).current()
-    return shown(request, who, "confirm", **await asyncio.to_thread(jobs.question, reading, change))
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
+    return shown(request, who, "confirm", **await watch.ask(jobs.question, reading, change))
 
 
 async def act(request: Request, platform: Platform, who: Visitor) -> Response:
     form = await form_of(request)
     access.check_change(request, who, form.get("csrf", ""))
     change = jobs.Change.of(form)
-    reading = await platform.watches.of(who.app_id).current()
+    watch = platform.watches.of(who.app_id)
+    reading = await watch.current()
     if change.dyno:
         done = restarted(platform, who, change)
     else:
-        done = await asyncio.to_thread(jobs.carry_out, reading, change)
+        done = await watch.ask(jobs.carry_out, reading, change)
     platform.logplex.write(who.app_id, "app", "api", f"Dashboard: {done.told} by user {who.user}")
     return RedirectResponse(f"/dashboard/{who.addon_id}/?{done.query}", 303, HEADERS)
 
@@ -179,7 +186,7 @@ ROUTES = [
     page("GET", "/", overview),
     page("GET", "/live", live),
     page("GET", "/jobs", listing),
-    page("GET", "/jobs/{id:int}", job),
+    page("GET", "/jobs/{id}", job),
     page("GET", "/confirm", confirm),
     page("POST", "/act", act),
 ]

@@ -13,7 +13,7 @@ from hkcli.backend.errors import PlatformError, Unauthorized
 from hkcli.backend.platform import Platform
 from hkcli.backend.store import User
 
-SERVICES = ("git-receive-pack", "git-upload-pack")
+RECEIVE, UPLOAD = SERVICES = ("git-receive-pack", "git-upload-pack")
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Heroku"'}
 NEVER_CACHED = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
 
@@ -25,16 +25,13 @@ class Refused(Exception):
         self.response = response
 
 
-def admitted(request: Request) -> tuple[str, User]:
+def admitted(request: Request, service: str) -> tuple[str, User]:
     """The id of the app that the address names, and the user whose token the password is. Raises Refused."""
+    method = "POST" if service == RECEIVE else "GET"
     platform: Platform = request.app.state.platform
     try:
         with platform.store.transaction() as session:
-            header, method = (
-                request.headers.get("authorization", ""),
-                "POST" if "receive" in str(request.url) else "GET",
-            )
-            user = accounts.admit(session, header, method, "/apps")
+            user = accounts.admit(session, request.headers.get("authorization", ""), method, "/apps")
             return apps.find(session, user, request.path_params["app"]).id, user
     except Unauthorized as error:
         raise Refused(PlainTextResponse(f"{error}\n", 401, CHALLENGE)) from None
@@ -47,7 +44,7 @@ async def advertise(request: Request) -> Response:
     if service not in SERVICES:
         return PlainTextResponse("Only git's smart protocol is spoken here.\n", 403)
     try:
-        app_id, _ = admitted(request)
+        app_id, _ = admitted(request, service)
     except Refused as refused:
         return refused.response
     platform: Platform = request.app.state.platform
@@ -57,24 +54,24 @@ async def advertise(request: Request) -> Response:
 
 async def receive_pack(request: Request) -> Response:
     try:
-        app_id, user = admitted(request)
+        app_id, user = admitted(request, RECEIVE)
     except Refused as refused:
         return refused.response
     platform: Platform = request.app.state.platform
     answer = platform.repositories.receive_pack(
         app_id, plain_body(request), lambda pushed, out: platform.builds.receive(app_id, user.id, pushed, out)
     )
-    return Conversation(answer, "git-receive-pack")
+    return Conversation(answer, RECEIVE)
 
 
 async def upload_pack(request: Request) -> Response:
     try:
-        app_id, _ = admitted(request)
+        app_id, _ = admitted(request, UPLOAD)
     except Refused as refused:
         return refused.response
     platform: Platform = request.app.state.platform
     answer = platform.repositories.upload_pack(app_id, plain_body(request))
-    return Conversation(answer, "git-upload-pack")
+    return Conversation(answer, UPLOAD)
 
 
 class Conversation(Response):

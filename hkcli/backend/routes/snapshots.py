@@ -15,7 +15,7 @@ def operated(request: Request) -> Platform:
     """The platform, for a request of whoever runs it. Raises Unauthorized, Forbidden."""
     platform: Platform = request.app.state.platform
     with platform.store.transaction() as session:
-        user = accounts.admit(session, authorization_of(request), request.method, request.url.path)
+        user = accounts.admit(session, authorization_of(request), request.method, str(request.scope["path"]))
         accounts.check_operator(session, user)
     return platform
 
@@ -50,7 +50,8 @@ async def restore(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     platform = operated(request)
     async with platform.handover.lock:
-        return json_response(snapshots.remove_named(platform.home, request.path_params["name"]), 200)
+        document = await asyncio.to_thread(snapshots.remove_named, platform.home, request.path_params["name"])
+    return json_response(document, 200)
 
 
 def require_own_store(platform: Platform) -> None:

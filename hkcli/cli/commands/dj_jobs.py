@@ -198,7 +198,8 @@ def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
             run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")
         if not dead:
             unsure = sum(facts.is_gone(row.locked_by or "") is None for row in locked)
-            tail = f" Of {jobs_text(unsure)} it cannot be told: the log does not name every worker." if unsure else ""
+            why = "not every dyno that may be a worker is named by the log"
+            tail = f" Of {jobs_text(unsure)} it cannot be told: {why}." if unsure else ""
             run.out.talk(f"No job on {run.app} is locked by a worker that is gone.{tail}")
         elif not dry_run:
             with run.out.progress(f"Unlocking {jobs_text(len(dead))} on {run.app}") as step:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,8 +38,12 @@ class WorkerFact:
 
 
 def works_jobs(process_type: str, command: str) -> bool:
-    """Whether a dyno is one of Delayed Job's workers."""
+    """Whether a dyno is known to be one of Delayed Job's workers."""
     return process_type == "worker" or "jobs:work" in command
+
+
+def never(host: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ class Facts:
     why_unknown: str = "The platform was not asked"
     gone: frozenset[str] = frozenset()
     """Names of workers that are known to have ended."""
+    is_living: Callable[[str], bool] = never
+    """Whether a dyno is known to run on this host now, of this app or another one, a worker or not."""
+    has_strangers: bool = False
+    """Dynos run that may be workers for all that is known: one-offs, process types with programs of their own."""
     config: Mapping[str, str] = field(default_factory=dict)
     """Config vars, for what they keep workers from taking."""
     has_addon: bool = False
@@ -68,6 +76,9 @@ class Facts:
 
     def is_gone(self, worker: str) -> bool | None:
         """Whether the worker that holds a lock has ended; None when that cannot be told."""
+        dyno = DYNO.match(worker)
+        if dyno and self.is_living(dyno[1]):
+            return False
         if worker in self.gone:
             return True
         if self.workers is None:
@@ -75,7 +86,7 @@ class Facts:
         up = [each for each in self.workers if each.state in ("up", "starting")]
         if any(each.name == worker for each in up):
             return False
-        return True if all(each.name for each in up) and DYNO.match(worker) else None
+        return True if dyno and not self.has_strangers and all(each.name for each in up) else None
 
 
 @dataclass(frozen=True)
