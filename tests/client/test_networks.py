@@ -230,7 +230,7 @@ def test_an_answer_that_trickles_in_is_read_to_its_end():
                 for byte in head + body:
                     client.sendall(bytes([byte]))
 
-        thread = threading.Thread(target=trickle)
+        thread = threading.Thread(target=trickle, daemon=True)
         thread.start()
         api = PlatformAPI(f"http://localhost:{listener.getsockname()[1]}", "t")
         assert api.account()["email"] == "ada@example.com"
@@ -249,7 +249,7 @@ def test_a_write_that_was_cut_off_is_never_sent_again(method):
                     with client:
                         taken.append(client.recv(65536))
 
-        thread = threading.Thread(target=cut)
+        thread = threading.Thread(target=cut, daemon=True)
         thread.start()
         transport = Transport("t", sleep=lambda _: pytest.fail("asked again"))
         with pytest.raises(HerokuError):
@@ -298,7 +298,7 @@ def test_a_proxy_that_does_not_speak_http_is_told_as_a_connection_that_failed(mo
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.setattr("socket.getaddrinfo", offline(socket.getaddrinfo))
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         with pytest.raises(ProxyRefused, match=r"the proxy 127\.0\.0\.1 says: no HTTP: "):
             open_connection("dyno.company.example", 5000, 30)
