@@ -83,6 +83,7 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
         finally:
             reception.doorway.close()
             await platform.watches.close()
+            platform.logplex.end_streams()
             if not wants_another:
                 await reception.close()
         if assembly.reconciling.done():

@@ -242,3 +242,15 @@ def test_reset_removes_what_a_backend_keeps_and_nothing_else(backend: Backend, a
     (backend.home / "mine.txt").write_text("not the backend's")
     subprocess.run([sys.executable, "-m", "hkcli.backend", "--home", str(backend.home), "--reset"], check=True)
     assert [path.name for path in backend.home.iterdir()] == ["mine.txt"]
+
+
+def test_an_open_tail_does_not_hold_up_the_end_of_the_backend(
+    backend: Backend, app: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = backend.ok("POST", f"/apps/{app}/log-sessions", {"lines": 1, "tail": True})["logplex_url"]
+    with requests.get(url, stream=True, timeout=30) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        backend.stop()
+        list(lines)
+    assert capfd.readouterr().err == ""

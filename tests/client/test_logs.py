@@ -184,6 +184,23 @@ def test_a_tail_gives_up_in_words_when_the_platform_stays_away(wire, sessions):
     assert PATIENCE_HERE_S < now[0] < PATIENCE_HERE_S + 10
 
 
+def busy(request):
+    request.json({"id": "service_unavailable", "message": "Later."}, 503)
+
+
+def test_a_tail_that_has_begun_waits_out_a_platform_that_is_busy(wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", stream(event(1), ends=False), busy, busy, stream(event(2)))
+    assert tailed(wire, 2)[0] == text(1, 2)
+
+
+def test_a_tail_that_has_not_begun_says_at_once_that_the_platform_is_busy(wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", busy)
+    with pytest.raises(HerokuError, match="Later"):
+        tailed(wire, 1)
+
+
 def test_a_tail_that_goes_on_at_once_says_nothing_of_it(wire, sessions):
     sessions("/stream/1")
     wire.on("GET", "/stream/1", stream(event(1)), stream(event(2)))
