@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+PIP_FAILED = { echo "hkcli could not be installed: pip gives the reason above. It needs the network, or a mirror (PIP_INDEX_URL)." >&2; exit 1; }
 
 .PHONY: quickstart setup test check e2e bench screens docs clean
 
@@ -11,16 +12,16 @@ quickstart: $(VENV)/.installed   ## Watch the Delayed Job quick start happen, fo
 setup: $(VENV)/.tools            ## Create the virtual environment with everything in it
 
 $(VENV)/.installed: setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "hkcli needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "hkcli needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version 2>/dev/null || echo not one`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend]' || $(PIP_FAILED)
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed
 	@echo "Installing the tools for tests into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[backend,dev]' || $(PIP_FAILED)
 	@touch $@
 
 test: setup                      ## Run every test

@@ -16,8 +16,8 @@ DOORS = {
     "hkcli.quickstart": {"hkcli.quickstart"},
 }
 SIDE_DOORS = {
-    ("hkcli/cli/commands/dj.py", "hkcli.dj.status"),
-    ("hkcli/cli/dj_screen.py", "hkcli.dj.status"),
+    *((f"hkcli/cli/commands/{room}.py", "hkcli.dj.status") for room in ("dj", "dj_jobs")),
+    *((f"hkcli/cli/{room}.py", "hkcli.dj.status") for room in ("dj_screen", "dj_source")),
     ("hkcli/backend/addons/dj.py", "hkcli.dj.status"),
     *((f"hkcli/backend/dashboard/{room}.py", "hkcli.dj.status") for room in ("book", "charts", "jobs", "pages")),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hkcli.api.calls import USER_AGENT, ignore
 from hkcli.api.client import PlatformAPI
-from hkcli.api.errors import ConnectionLost, HerokuError, Unreachable, api_error
+from hkcli.api.errors import ApiError, ConnectionLost, HerokuError, Unreachable, api_error
 from hkcli.api.events import EventLines, PlainLines
 from hkcli.api.wakefulness import Watch
 
@@ -19,6 +19,8 @@ HISTORY_LINES = 1500
 """The most that the platform keeps for a session to begin with."""
 READ_BYTES = 256 * 1024
 SESSION_GONE = (403, 404)
+PASSING = (429, 500, 502, 503, 504)
+"""What a tail that has begun waits out, as it does a network that is down."""
 PATIENCE_S, PATIENCE_HERE_S = 300.0, 15.0
 WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -66,6 +68,10 @@ class LogReader:
                 problem = ConnectionLost(f"The log stream broke off ({error}).")
             except Unreachable as error:
                 problem = error
+            except ApiError as error:
+                if not (tail and self._shown and error.status in PASSING):
+                    raise
+                problem = error
             now = self._clock()
             if failing_since is None:
                 failing_since, is_told = now, False
@@ -104,15 +110,14 @@ class LogReader:
             response = self._get(self._url, self._last_id)
             if response.ok:
                 return response, self._last_id is not None
-            response.close()
             if response.status_code not in SESSION_GONE:
                 raise refused(response)
+            response.close()
         wishes = self._wishes | ({"lines": HISTORY_LINES} if self._shown else {})
         self._url = self._api.log_session(self._app, wishes)["logplex_url"]
         self._last_id = None
         response = self._get(self._url, None)
         if not response.ok:
-            response.close()
             raise refused(response)
         return response, False
 
@@ -123,9 +128,10 @@ class LogReader:
 
 
 def refused(response: "Response") -> HerokuError:
-    with suppress(Exception):
-        return api_error(response.status_code, response.json(), response.headers.get("Request-Id"), "The log stream")
-    return api_error(response.status_code, {}, response.headers.get("Request-Id"), "The log stream")
+    document = {}
+    with closing(response), suppress(Exception):
+        document = response.json()
+    return api_error(response.status_code, document, response.headers.get("Request-Id"), "The log stream")
 
 
 def received(response: "Response") -> Iterator[bytes]:

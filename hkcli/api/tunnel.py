@@ -37,6 +37,7 @@ def proxy_for(host: str, port: int) -> SplitResult | None:
 
 
 def through(proxy: SplitResult, host: str, port: int, timeout_s: float) -> socket.socket:
+    """Raises OSError, whatever is wrong with the proxy."""
     from requests.auth import _basic_auth_str
 
     headers = {}
@@ -44,5 +45,9 @@ def through(proxy: SplitResult, host: str, port: int, timeout_s: float) -> socke
         headers["Proxy-Authorization"] = _basic_auth_str(unquote(proxy.username), unquote(proxy.password or ""))
     connection = http.client.HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=timeout_s)
     connection.set_tunnel(host, port, headers)
-    connection.connect()
+    try:
+        connection.connect()
+    except http.client.HTTPException as error:
+        connection.close()
+        raise OSError(f"no HTTP: {error}") from error
     return connection.sock

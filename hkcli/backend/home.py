@@ -133,6 +133,11 @@ class Home:
         return self.root / "backend.json"
 
     @property
+    def port(self) -> Path:
+        """Which port it had last: the git remotes of apps lead there."""
+        return self.root / "port"
+
+    @property
     def credentials(self) -> Path:
         """The owner's email, password and token; 0600."""
         return self.root / "credentials.json"
@@ -194,7 +199,7 @@ class Home:
             *(self.repositories, self.slugs, self.builds, self.databases, self.logs, self.dynos, self.outputs),
             *(self.sources, self.drains, self.addons, self.hosts, self.caches, self.authority, self.stack),
             *(self.restoring, self.replaced, self.store, self.state, self.credentials, self.store_id, self.epoch),
-            self.root / "secret.key",
+            *(self.root / "secret.key", self.port),
             *(self.root / "backend.log", self.root / "postgresql", self.root / "lock"),
         ):
             remove(path)
@@ -220,6 +225,17 @@ class Home:
                 f"{self.root} holds the files of another store. Start with the --store that it was made with, use "
                 "another directory (HKCLI_BACKEND_HOME=DIR), or remove what is there: heroku backend:reset"
             )
+
+    def last_port(self) -> int | None:
+        """None before the first start."""
+        try:
+            return int(self.port.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def keep_port(self, port: int) -> None:
+        if port != self.last_port():
+            write_private(self.port, str(port).encode())
 
     def owner(self) -> dict[str, str] | None:
         """`email`, `password` and `token` that the owner's programs log in with; None before the first start."""

@@ -16,9 +16,12 @@ class CannotListen(Exception):
     """No socket can be had there; the message says why, and what to do."""
 
 
-def listen(host: str, port: int | None) -> list[socket.socket]:
-    """Listening sockets on one port; None means the default one, or the next that is free. Raises CannotListen."""
-    candidates = range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED) if port is None else (port,)
+def listen(host: str, port: int | None, last: int | None = None) -> list[socket.socket]:
+    """Listening sockets on one port; None means the last one, else the default one or the next that is free.
+
+    Raises CannotListen."""
+    defaults = range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
+    candidates = [port] if port is not None else [*([last] if last else []), *defaults]
     hosts = LOOPBACK if host in ("localhost", LOOPBACK[0]) else (host,)
     for candidate in candidates:
         try:

@@ -160,6 +160,7 @@ class Logplex:
         self._now = now
         self._channels: dict[str, Channel] = {}
         self._forgotten: set[str] = set()
+        self._streams: set[Tail] = set()
 
     def write(self, app_id: str, source: str, dyno: str | None, text: bytes | str) -> None:
         """Add one or more lines, all with the time of now. Lines of an app that was forgotten go nowhere."""
@@ -192,6 +193,7 @@ class Logplex:
         lost = self._loss_before(channel, filter, after)
         if tail:
             channel.tails.add(follower)
+            self._streams.add(follower)
         try:
             if lost:
                 yield frame_notice(lost, framing)
@@ -204,6 +206,7 @@ class Logplex:
                         yield piece[start : start + part]
         finally:
             channel.tails.discard(follower)
+            self._streams.discard(follower)
 
     def position(self, app_id: str) -> int:
         """The number of the newest line; 0 when there is none."""
@@ -238,6 +241,11 @@ class Logplex:
         for tail in channel.tails:
             tail.close()
         channel.segments.remove()
+
+    def end_streams(self) -> None:
+        """End what `stream` sends, after what waits for it; other tails go on."""
+        for follower in self._streams:
+            follower.close()
 
     def close(self) -> None:
         """End every tail, after what waits for it. What was written is on disk already."""

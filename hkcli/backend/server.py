@@ -49,10 +49,11 @@ async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], obj
     async with AsyncExitStack() as stack:
         home.lock()
         snapshots.conclude(home)
-        listeners = listen(settings.host, settings.port)
+        listeners = listen(settings.host, settings.port, home.last_port())
         for listener in listeners:
             stack.callback(listener.close)
         port = listeners[0].getsockname()[1]
+        home.keep_port(port)
         host = "localhost" if hosts.is_loopback(settings.host) else settings.host
         site = Site(f"http://{host}:{port}", Authority(home.authority), Handover())
         reception = Reception(listeners, site, home, announced)
@@ -83,6 +84,7 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
             reception.doorway.close()
             platform.browser_logins.close()
             await platform.watches.close()
+            platform.logplex.end_streams()
             if not wants_another:
                 await reception.close()
         if assembly.reconciling.done():

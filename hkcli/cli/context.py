@@ -153,14 +153,17 @@ class Run:
         )
 
     def no_token(self) -> HerokuError:
+        from hkcli.cli.local_backend import LocalBackend
+
         host = self.host
-        if host.is_loopback:
-            following: tuple[str, ...] = (
+        following: tuple[str, ...] = ("Log in: heroku login",)
+        if own := LocalBackend.of(self.env).state():
+            following += (f'Or use your backend at {own["api_url"]}: eval "$(heroku backend:env)"',)
+        elif host.is_loopback:
+            following = (
                 "Start your backend, which logs you in: heroku backend:start",
                 "Or log in as one of its users: heroku login",
             )
-        else:
-            following = ("Log in: heroku login",)
         if self.env.get("HEROKU_API_KEY"):
             belongs = self.default_host.api
             following += (f"HEROKU_API_KEY was not sent there: it belongs to {belongs} (see HEROKU_HOST).",)
@@ -242,6 +245,12 @@ def take_json(context: click.Context, parameter: click.Parameter, value: bool) -
 
 
 json_option = click.option(
-    "-j", "--json", "as_json", is_flag=True, is_eager=True, callback=take_json, help="print the API's own document"
+    "-j",
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=take_json,
+    help="print JSON, the API's own where there is one",
 )
 confirm_option = click.option("-c", "--confirm", metavar="APP", help="the app's name, instead of being asked for it")

@@ -1,5 +1,6 @@
 """From words to a command to an exit status: the one place where failures become text."""
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import click
 
 from hkcli.api.errors import ApiError, HerokuError, NotFound, Unauthorized
 from hkcli.cli.context import Run
-from hkcli.cli.main import COMMANDS, names, resolve
+from hkcli.cli.main import COMMANDS, names, resolve, undelivered
 from hkcli.cli.output import Output
 
 if TYPE_CHECKING:
@@ -46,16 +47,16 @@ def open_what_is_closed() -> None:
 
 
 def flushed(status: int) -> int:
-    """Write out what is left; a reader that has gone away is no failure."""
+    """Write out what is left; returns the exit status, which is another one if that fails."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        silence(sys.stdout)
+    except OSError as error:
+        return undelivered(error) or status
     return status
 
 
 def silence(stream: TextIO) -> None:
-    """Let what a gone reader won't take go nowhere, so that the interpreter's last flush is quiet too."""
+    """Let what is not taken go nowhere, so that the interpreter's last flush is quiet too."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):
@@ -101,9 +102,21 @@ def execute(
     except Exception as error:
         if is_debugging:
             show_traceback(out)
-        detail = f"{type(error).__name__}: {error}"
-        report(run, HerokuError(f"This should not happen: {detail}", next=("See where: HEROKU_DEBUG=1",)))
+        if is_full(error):
+            silence(stdout)
+        report(run, unforeseen(error))
         return 1
+
+
+def is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def unforeseen(error: Exception) -> HerokuError:
+    if isinstance(error, OSError) and is_full(error):
+        return HerokuError(f"{error.filename or 'The output'} cannot be written: {error.strerror}.")
+    detail = f"{type(error).__name__}: {error}"
+    return HerokuError(f"This should not happen: {detail}", next=("See where: HEROKU_DEBUG=1",))
 
 
 def perform(words: Sequence[str], run: Run) -> None:

@@ -128,11 +128,11 @@ COMMANDS = {
     "run:rake": "~ rake",
     "run:console": "~ console",
     "dj": "hkcli.cli.commands.dj:dj",
-    "dj:jobs": "hkcli.cli.commands.dj:dj_jobs",
-    "dj:show": "hkcli.cli.commands.dj:dj_show",
-    "dj:retry": "hkcli.cli.commands.dj:dj_retry",
-    "dj:remove": "hkcli.cli.commands.dj:dj_remove",
-    "dj:unlock": "hkcli.cli.commands.dj:dj_unlock",
+    "dj:jobs": "hkcli.cli.commands.dj_jobs:dj_jobs",
+    "dj:show": "hkcli.cli.commands.dj_jobs:dj_show",
+    "dj:retry": "hkcli.cli.commands.dj_jobs:dj_retry",
+    "dj:remove": "hkcli.cli.commands.dj_jobs:dj_remove",
+    "dj:unlock": "hkcli.cli.commands.dj_jobs:dj_unlock",
     "releases": "hkcli.cli.commands.releases:releases",
     "releases:info": "hkcli.cli.commands.releases:releases_info",
     "releases:output": "hkcli.cli.commands.releases:releases_output",
@@ -197,11 +197,20 @@ def main() -> None:
 
 
 def show(text: str) -> None:
-    """To stdout at once; a reader that has gone away is no failure."""
+    """To stdout at once."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        sys.exit(undelivered(error))
+
+
+def undelivered(error: OSError) -> int:
+    """The exit status when stdout takes no more: a reader that has gone away is no failure, a full disk is one."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, BrokenPipeError):
+        return 0
+    print(f" >   Error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+    return 1
 
 
 def resolve(name: str) -> str:

@@ -35,7 +35,7 @@ ENVIRONMENT: Mapping[str, str] = {
 COMMON = {
     "-a, --app APP": "app, or a git remote of it",
     "-r, --remote REMOTE": "git remote of the app",
-    "-j, --json": "print the API's own document",
+    "-j, --json": "print JSON, the API's own where there is one",
     "-h, --help": "tell how to use a command",
 }
 STATUSES = {

@@ -1,4 +1,4 @@
-"""Sizes, prices and times as people read them."""
+"""Sizes, prices, times and numbers as people read them."""
 
 from datetime import UTC, datetime
 
@@ -46,3 +46,7 @@ def ago(then: datetime, now: datetime) -> str:
         if seconds >= unit_s:
             return f"~ {seconds // unit_s}{letter} ago"
     return f"~ {seconds}s ago"
+
+
+def jobs_text(count: int) -> str:
+    return f"{count:,} job{'s' if count != 1 else ''}"

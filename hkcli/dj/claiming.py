@@ -62,9 +62,10 @@ class Claim:
         self.returned = f"id, priority, attempts, handler, {'queue' if has_queues else 'NULL AS queue'}"
         self._statement = self.lock_where(f"id = ({self.next_id(self.available)})")
         if postgresql:
-            # A lock that a crash of the database forgets is only a job still waiting: its commit need not reach disk.
+            # A claim that a crash of the database forgets is a job that waits again: its commit need not wait for disk.
             self._statement = self._locking(self.available, NOT_FLUSHED)
-            # Within one statement the row that goes is still seen, and is locked by this very worker.
+            # Within one statement the row that goes is still seen, and is locked by this very worker. Where no job is
+            # left nothing is returned, NOT_FLUSHED neither: the last of a flood waits for the disk.
             another = f"{self.available} AND id <> :done"
             self._after = {True: self._locking(another, "", DELETE), False: self._locking(another, NOT_FLUSHED, DELETE)}
 

@@ -94,10 +94,13 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         # Straight to the driver: this is done twice a job.
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        if options.get("hkcli_read_only"):
-            driver.execute("BEGIN")
-        else:
-            _begin_immediate(driver)
+        try:
+            if options.get("hkcli_read_only"):
+                driver.execute("BEGIN")
+            else:
+                _begin_immediate(driver)
+        except sqlite3.Error as error:  # which SQLAlchemy, not asked, does not translate
+            raise sa.exc.DBAPIError("BEGIN", None, error) from error
 
 
 def _begin_immediate(connection: sqlite3.Connection) -> None:

@@ -113,8 +113,10 @@ class Queue:
     def reserve(self, worker: str, now: datetime, limits: Limits = ANY_JOB, done: Job | None = None) -> Job | None:
         """Lock the next job for this worker; None when there is none for it. The row of `done` goes with that.
 
-        On PostgreSQL a flood of jobs that take no time shares its waits for the disk: should the database crash (not a
-        worker), those of the last moment would be done again. A job that takes longer than that waits for itself.
+        On PostgreSQL a flood of jobs that take no time shares its waits for the disk: one every FLUSH_EVERY_S, and one
+        as soon as no job is left; `succeed`, with which a batch ends, has its own. What did not wait is written by
+        PostgreSQL itself within three times its wal_writer_delay. Should the database crash before (not a worker), jobs
+        done in that moment would be done again, and a claim made in it forgotten, though its job may be running.
         """
         claim = self._claims.get(limits)
         if claim is None:

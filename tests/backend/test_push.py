@@ -61,7 +61,7 @@ def test_a_push_builds_releases_and_tells_the_pusher(api: Backend, app: str, fol
     assert (release["version"], release["description"]) == (3, f"Deploy {commit[:8]}")
     slug = api.ok("GET", f"/apps/{app}/slugs/{release['slug']['id']}")
     assert slug["commit"] == commit and set(slug["process_types"]) == {"rake", "worker"}
-    assert requests.get(slug["blob"]["url"], timeout=5).content[:2] == b"\x1f\x8b"
+    assert requests.get(slug["blob"]["url"], timeout=30).content[:2] == b"\x1f\x8b"
     formation = api.ok("GET", f"/apps/{app}/formation")
     assert {each["type"]: each["quantity"] for each in formation} == {"rake": 0, "worker": 0}
 
@@ -122,9 +122,9 @@ def test_a_push_to_an_unknown_app_says_so(api: Backend, folder: Path) -> None:
 
 def test_a_push_without_a_token_is_refused(api: Backend, app: str, folder: Path) -> None:
     api.git(folder, "init", "--quiet", "-b", "main")
-    answer = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", timeout=5)
+    answer = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", timeout=30)
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Basic")
-    wrong = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", auth=("x", "wrong"), timeout=5)
+    wrong = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", auth=("x", "wrong"), timeout=30)
     assert wrong.status_code == 401
 
 

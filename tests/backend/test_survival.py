@@ -1,5 +1,6 @@
 """The backend is killed at the worst moments; started again, everything is there and nothing runs twice."""
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from hkcli.backend.listening import listen
 from tests.backends import Backend, wait_for
 
 WORKER = "worker: sh -c 'echo pid $$; exec sleep 1000'\n"
@@ -112,6 +114,28 @@ def test_a_port_in_use_is_refused_when_it_was_asked_for(tmp_path: Path) -> None:
         )
     assert refused.returncode == 1
     assert f"127.0.0.1:{port} cannot be listened on" in refused.stderr and "--port" in refused.stderr
+
+
+def test_a_restart_keeps_the_port_that_git_remotes_lead_to(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    first = Backend(home).start()
+    first.stop()
+    again = subprocess.Popen([sys.executable, "-m", "hkcli.backend", "--home", str(home)])
+    try:
+        wait_for(lambda: (home / "backend.json").exists(), "the restart")
+        assert json.loads((home / "backend.json").read_text())["port"] == first.port
+    finally:
+        again.terminate()
+        again.wait(30)
+
+
+def test_a_last_port_that_is_taken_since_gives_way_to_another(backend: Backend) -> None:
+    listeners = listen("127.0.0.1", None, backend.port)
+    try:
+        assert listeners[0].getsockname()[1] != backend.port
+    finally:
+        for each in listeners:
+            each.close()
 
 
 def test_it_listens_on_loopback_alone(backend: Backend) -> None:
@@ -218,3 +242,15 @@ def test_reset_removes_what_a_backend_keeps_and_nothing_else(backend: Backend, a
     (backend.home / "mine.txt").write_text("not the backend's")
     subprocess.run([sys.executable, "-m", "hkcli.backend", "--home", str(backend.home), "--reset"], check=True)
     assert [path.name for path in backend.home.iterdir()] == ["mine.txt"]
+
+
+def test_an_open_tail_does_not_hold_up_the_end_of_the_backend(
+    backend: Backend, app: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = backend.ok("POST", f"/apps/{app}/log-sessions", {"lines": 1, "tail": True})["logplex_url"]
+    with requests.get(url, stream=True, timeout=30) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        backend.stop()
+        list(lines)
+    assert capfd.readouterr().err == ""

@@ -1,14 +1,18 @@
 """`heroku dj` and its family: the platform on a stubbed wire, the table a real SQLite file."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hkcli.api.errors import Unreachable
 from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
+from hkcli.cli.dj_source import Source
 from hkcli.dj.queue import Counts
-from hkcli.dj.status import Snapshot, WorkerFact
+from hkcli.dj.status import Facts, Snapshot, WorkerFact, compose
 from hkcli.dj.status.reasons import Reason
 from hkcli.dj.status.snapshot import Counted, Waiting
 
@@ -97,7 +101,7 @@ def test_dj_json_is_for_monitoring(heroku, known):
     [
         (("--max-age", "9000", "--max-failed", "1"), 0, ""),
         (("--max-age", "30"), 1, "too old: a job is due for "),
-        (("--max-failed", "0"), 1, "too many failed: 1 jobs were given up, more than 0\n"),
+        (("--max-failed", "0"), 1, "too many failed: 1 job was given up, more than 0\n"),
     ],
 )
 def test_dj_is_a_health_check(heroku, known, words, status, said):
@@ -105,6 +109,15 @@ def test_dj_is_a_health_check(heroku, known, words, status, said):
     result = heroku("dj", *words, "--app", "demo")
     assert result.exit_code == status and result.stderr.startswith(said)
     assert said or not result.stderr
+
+
+def test_a_health_check_under_json_prints_the_figures_and_says_in_one_object_what_is_wrong(heroku, known):
+    known()
+    result = heroku("dj", "--max-age", "30", "--max-failed", "0", "--json", "--app", "demo")
+    assert result.exit_code == 1 and json.loads(result.stdout)["counts"]["failed"] == 1
+    failure = json.loads(result.stderr)
+    assert failure["id"] == "unhealthy"
+    assert "too old: a job is due for " in failure["message"] and "too many failed: 1 job was " in failure["message"]
 
 
 def test_a_health_check_that_cannot_tell_fails(heroku, known, jobs):
@@ -257,3 +270,34 @@ def test_a_crash_is_told_of_a_worker_that_is_up_again():
     workers = (*(WorkerFact(f"worker.{n}", "up", NOW, job="MailJob") for n in range(6)), fallen)
     shown = ["".join(text for text, _ in line) for line in frame(picture(workers=workers), 80)]
     assert any("worker.7 up 0.0 s" in line and "crashed 5 s ago" in line for line in shown)
+
+
+def test_a_live_screen_whose_log_ended_says_so_and_counts_again_when_it_is_back(monkeypatch):
+    """Figures that stand still would look like workers that do."""
+    line = b"2026-11-23T18:40:01+00:00 app[worker.1]: [Worker(host:railgun.1 pid:5)] Job A (id=1) COMPLETED after 0.1\n"
+    seen = []
+
+    class Reader:
+        def __init__(self, *_):
+            pass
+
+        def blocks(self):
+            yield line
+            seen.append((source.log.done, source.why_no_log))
+            raise Unreachable("Cannot reach it.")
+
+    def again(_):
+        seen.append((source._snapshot(NOW).done_per_minute, source.why_no_log))
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    run = SimpleNamespace(app="demo", host=None, token_for=lambda _: "t", api_with=lambda _: None)
+    source = Source(
+        run, SimpleNamespace(snapshot=lambda now, facts, log, why: compose(now, facts, tally=None, log=log)), {}
+    )
+    monkeypatch.setattr(source, "facts", lambda: Facts("demo"))
+    monkeypatch.setattr("hkcli.api.logs.LogReader", Reader)
+    monkeypatch.setattr("time.sleep", again)
+    with pytest.raises(KeyboardInterrupt):
+        source.follow_log()
+    assert seen == [(1, ""), (None, "Cannot reach it.")] * 2

@@ -1,5 +1,6 @@
 """The one boundary: what a person reads, and the exit status, when something is wrong."""
 
+import fcntl
 import json
 import socket
 import stat
@@ -48,6 +49,17 @@ def test_without_any_login_nothing_is_asked_of_the_platform(heroku, platform, en
     result = heroku("apps")
     assert result.exit_code == 1
     assert "not logged in to http://localhost:5080" in result.stderr and "heroku backend:start" in result.stderr
+
+
+def test_without_a_login_a_backend_that_runs_elsewhere_is_offered(heroku, environment, tmp_path):
+    del environment["HEROKU_API_KEY"]
+    environment["HKCLI_BACKEND_HOME"] = str(tmp_path)
+    (tmp_path / "backend.json").write_text('{"api_url": "http://localhost:5081"}')
+    with (tmp_path / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        result = heroku("apps")
+    assert result.exit_code == 1 and "not logged in to http://localhost:5080" in result.stderr
+    assert 'your backend at http://localhost:5081: eval "$(heroku backend:env)"' in result.stderr
 
 
 def test_a_backend_that_is_not_running_is_named_with_how_to_start_it(heroku, environment, monkeypatch):

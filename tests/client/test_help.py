@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,14 @@ def test_a_reader_that_has_gone_away_is_no_failure(environment, folder, word):
     ended = subprocess.run(words, env=environment, cwd=folder, stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize("words", [("help",), ("version",), ("commands",), ("commands", "--json")], ids=" ".join)
+def test_a_full_disk_is_told_once_and_without_a_traceback(environment, folder, words):
+    program = [sys.executable, "-m", "hkcli", *words]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(program, env=environment, cwd=folder, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    said = ended.stderr.decode()
+    assert ended.returncode == 1 and said.count("The output cannot be written: No space left on device.") == 1
+    assert "Traceback" not in said and "should not happen" not in said

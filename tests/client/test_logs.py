@@ -99,23 +99,29 @@ def test_a_tail_that_is_cut_off_goes_on_behind_the_last_whole_event(wire, sessio
     assert [headers.get("last-event-id") for headers in wire.requests_to("/stream/1")] == [None, "2"]
 
 
+DEAD_S = 60
+
+
 @pytest.fixture
 def dead(wire):
     """An answer that sends its chunks and then stays open without a word, as after a sleep, until the test is over."""
     over = threading.Event()
+    never_cut = []
 
     def answer(*chunks: bytes):
         def say_no_more(request):
             request.begin(EVENTS)
             for chunk in chunks:
                 request.chunk(chunk)
-            over.wait(60)
+            if not over.wait(DEAD_S):
+                never_cut.append(request)
             request.cut()
 
         return say_no_more
 
     yield answer
     over.set()
+    assert never_cut == [], "the client waited for the dead connection until that ended by itself"
 
 
 def test_a_tail_on_a_connection_that_died_in_silence_goes_on_without_loss_or_repetition(wire, sessions, dead):
@@ -176,6 +182,23 @@ def test_a_tail_gives_up_in_words_when_the_platform_stays_away(wire, sessions):
         list(reader.blocks())
     assert len(said) == 1 and said[0].endswith("Reconnecting...")
     assert PATIENCE_HERE_S < now[0] < PATIENCE_HERE_S + 10
+
+
+def busy(request):
+    request.json({"id": "service_unavailable", "message": "Later."}, 503)
+
+
+def test_a_tail_that_has_begun_waits_out_a_platform_that_is_busy(wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", stream(event(1), ends=False), busy, busy, stream(event(2)))
+    assert tailed(wire, 2)[0] == text(1, 2)
+
+
+def test_a_tail_that_has_not_begun_says_at_once_that_the_platform_is_busy(wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", busy)
+    with pytest.raises(HerokuError, match="Later"):
+        tailed(wire, 1)
 
 
 def test_a_tail_that_goes_on_at_once_says_nothing_of_it(wire, sessions):

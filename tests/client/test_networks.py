@@ -17,6 +17,7 @@ import pytest
 from hkcli.api.client import PlatformAPI
 from hkcli.api.errors import HerokuError, Unreachable
 from hkcli.api.transport import Patience, Transport
+from hkcli.api.tunnel import ProxyRefused, open_connection
 from tests.client.dyno import SECRET, certificate, rendezvous
 
 
@@ -229,7 +230,7 @@ def test_an_answer_that_trickles_in_is_read_to_its_end():
                 for byte in head + body:
                     client.sendall(bytes([byte]))
 
-        thread = threading.Thread(target=trickle)
+        thread = threading.Thread(target=trickle, daemon=True)
         thread.start()
         api = PlatformAPI(f"http://localhost:{listener.getsockname()[1]}", "t")
         assert api.account()["email"] == "ada@example.com"
@@ -248,9 +249,9 @@ def test_a_write_that_was_cut_off_is_never_sent_again(method):
                     with client:
                         taken.append(client.recv(65536))
 
-        thread = threading.Thread(target=cut)
+        thread = threading.Thread(target=cut, daemon=True)
         thread.start()
-        transport = Transport("t", patience=IMPATIENT, sleep=lambda _: pytest.fail("asked again"))
+        transport = Transport("t", sleep=lambda _: pytest.fail("asked again"))
         with pytest.raises(HerokuError):
             transport.request(method, f"http://localhost:{listener.getsockname()[1]}/apps", json={}, headers={})
         listener.shutdown(socket.SHUT_RDWR)
@@ -282,3 +283,34 @@ def test_a_one_off_is_attached_through_the_proxy_too(tmp_path, wire, run_heroku,
         proxy.password = "another"
         refused = run_heroku("run", "-a", "demo", "true")
         assert refused.returncode == 1 and b"the proxy 127.0.0.1 says: Tunnel connection failed: 407" in refused.stderr
+
+
+def test_a_proxy_that_does_not_speak_http_is_told_as_a_connection_that_failed(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(b"\x05\xff\r\n\r\n")
+
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setattr("socket.getaddrinfo", offline(socket.getaddrinfo))
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(ProxyRefused, match=r"the proxy 127\.0\.0\.1 says: no HTTP: "):
+            open_connection("dyno.company.example", 5000, 30)
+        thread.join()
+
+
+def offline(look_up: Any) -> Any:
+    """Knows this machine alone."""
+
+    def local(host: str, *rest: Any, **more: Any) -> Any:
+        if host == "127.0.0.1":
+            return look_up(host, *rest, **more)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    return local

@@ -93,7 +93,7 @@ def test_5_every_command_that_has_data_or_effects_prints_json(run_heroku):
 
 
 def test_6_without_a_network_it_fails_within_seconds_and_in_words(run_heroku, environment):
-    environment["HEROKU_HOST"] = "https://api.network-is-gone.invalid"
+    environment |= {"HEROKU_HOST": "https://api.network-is-gone.invalid", "RES_OPTIONS": "timeout:1 attempts:1"}
     ended = run_heroku("apps", timeout_s=30)
     assert (ended.returncode, ended.stdout) == (1, b"")
     assert b"Cannot reach https://api.network-is-gone.invalid (" in ended.stderr

@@ -186,14 +186,38 @@ def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
     queue = migrated(App(tmp_path, postgresql_url), MIGRATION_4)
     said: list[str] = []
     sa.event.listen(queue.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
-    queue.enqueue_many([NewJob("--- x\n")] * 4, NOW)
+    queue.enqueue_many([NewJob("--- x\n")] * 5, NOW)
     done = queue.reserve(ME, NOW)
     for pause_s in (60, 60, 0):
         monkeypatch.setattr("hkcli.dj.queue.FLUSH_EVERY_S", pause_s)
         done = queue.reserve(ME, NOW, done=done)
     assert ["synchronous_commit" in sql for sql in said if "DELETE" in sql] == [False, True, False]
+    monkeypatch.setattr("hkcli.dj.queue.FLUSH_EVERY_S", 60)
+    done = queue.reserve(ME, NOW, done=done)
+    with queue.engine.connect() as connection:
+        written = connection.exec_driver_sql("SELECT pg_current_wal_insert_lsn()").scalar_one()
+        assert queue.reserve(ME, NOW, done=done) is None, "the flood is over: its last job waits for the disk"
+        sql = "SELECT pg_current_wal_flush_lsn() > CAST(%(written)s AS pg_lsn)"
+        assert connection.exec_driver_sql(sql, {"written": written}).scalar_one()
     queue.close()
     queue.engine.dispose()
+
+
+def test_an_sqlite_file_that_stays_locked_is_the_databases_trouble_and_can_be_used_once_it_is_free(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker tries again after SQLAlchemy's errors, and would die of the driver's own."""
+    queue = migrated(app, MIGRATION_4)
+    put(queue)
+    done = queue.reserve(ME, NOW)
+    assert done
+    monkeypatch.setattr("hkcli.dj.database.BUSY_TIMEOUT_MS", 1)
+    with app.engine.begin():
+        for write in (lambda: queue.succeed(done), lambda: queue.reserve(ME, NOW, done=done), lambda: put(queue)):
+            with pytest.raises(sa.exc.DBAPIError, match="database is locked"):
+                write()
+    assert queue.reserve(ME, NOW, done=done) is None and queue.clear() == 0
+    queue.close()
 
 
 def test_releasing_a_job_does_not_count_as_a_run(queue: Queue) -> None:

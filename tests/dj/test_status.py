@@ -14,6 +14,7 @@ from hkcli.dj.queue import NewJob, Queue, open_queue
 from hkcli.dj.status import Facts, JobTable, Selection, State, WorkerFact, dead_locks, document, free_jobs_of_host
 from hkcli.dj.status.census import FIRST_SLICE_ROWS, SLICE_S, next_size
 from hkcli.dj.status.reading import reading_engine, with_tls
+from hkcli.dj.status.reasons import of_waiting
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -191,6 +192,22 @@ def test_only_locks_of_workers_that_are_gone_are_taken_away(app_anywhere: App, m
 )
 def test_of_a_worker_outside_of_dynos_it_cannot_be_told_whether_it_is_gone(name: str, gone: bool | None) -> None:
     assert FACTS.is_gone(name) is gone
+
+
+@pytest.mark.parametrize(
+    "queue, mend",
+    [
+        ("sms", "heroku config:set QUEUES=mail,sms --app demo"),
+        ("a $(b)", "heroku config:set 'QUEUES=mail,a $(b)' --app demo"),
+        (None, "heroku config:unset QUEUES QUEUE --app demo"),
+    ],
+)
+def test_a_queue_that_is_not_worked_is_mended_by_a_command_that_a_shell_takes_as_it_is(
+    queue: str | None, mend: str
+) -> None:
+    reason = of_waiting(queue, 0, Facts("demo", config={"QUEUES": "mail"}))
+    assert reason.is_trouble and "QUEUES is mail" in reason.text and reason.mend == mend
+    assert not of_waiting("mail", 0, Facts("demo", config={"QUEUES": "mail"})).is_trouble
 
 
 def test_who_is_not_among_the_known_workers_may_be_another_dyno() -> None:

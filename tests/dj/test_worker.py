@@ -35,6 +35,13 @@ class Slow:
             time.sleep(0.01)
         print("slow ends")
 
+class Gated:
+    def perform(self):
+        print("waits at the gate")
+        while not os.path.exists("gate-is-open"):
+            time.sleep(0.01)
+        print("is through")
+
 class Boom:
     def perform(self):
         raise ValueError("bad\\nnews")
@@ -109,6 +116,11 @@ def enqueue(app: App, *jobs: str, **options: object) -> None:
     app.python(f"from hkcli.dj import enqueue\nfrom app.jobs.jobs import *\n{calls}")
 
 
+def open_gate(app: App) -> None:
+    """Let `Gated` jobs go on."""
+    app.write("gate-is-open", "")
+
+
 def put_handler(app: App, handler: str, **columns: object) -> None:
     values = {"handler": handler, "priority": 0, "attempts": 0, "run_at": "2020-01-01 00:00:00"} | columns
     names = ", ".join(values)
@@ -165,12 +177,14 @@ def test_an_idle_worker_ends_at_once_when_asked(jobs_app: App, start: Start) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_busy_worker_finishes_its_job_before_it_ends(app_4: App, start: Start, number: int) -> None:
-    enqueue(app_4, "Slow(1)", "Ok()")
+    enqueue(app_4, "Gated()", "Ok()")
     worker = start()
-    worker.says("slow begins")
+    worker.says("waits at the gate")
     worker.signal(number)
+    worker.says("Exiting...")
+    open_gate(app_4)
     assert worker.ends() == 0
-    assert worker.output.index("Exiting...") < worker.output.index("slow ends") < worker.output.index("COMPLETED")
+    assert worker.output.index("Exiting...") < worker.output.index("is through") < worker.output.index("COMPLETED")
     (left,) = app_4.rows()
     assert "Ok" in str(left["handler"]) and left["locked_by"] is None
 
@@ -186,17 +200,18 @@ def test_a_job_that_outlasts_the_grace_goes_back_and_does_not_count_as_run(jobs_
 
 
 def test_a_killed_workers_job_is_done_by_the_next_one(jobs_app: App, start: Start) -> None:
-    enqueue(jobs_app, "Slow(1)")
+    enqueue(jobs_app, "Gated()")
     first = start()
-    first.says("slow begins")
+    first.says("waits at the gate")
     first.signal(signal.SIGKILL)
     first.ends()
     (row,) = jobs_app.rows()
     assert row["locked_by"] == first.name
+    open_gate(jobs_app)
     second = start("jobs:workoff")
     assert second.ends() == 0
     assert f"Released 1 jobs of {first.name}, which is gone" in second.output
-    assert "slow ends" in second.output and jobs_app.rows() == []
+    assert "is through" in second.output and jobs_app.rows() == []
 
 
 def test_a_living_workers_lock_is_respected(app_4: App, start: Start) -> None:
@@ -391,9 +406,9 @@ def test_a_database_that_goes_and_comes_back_is_said_once_and_no_job_is_lost(
     app.database_url = postgresql_url
     app.__post_init__()
     prepared(app, MIGRATION_4)
-    enqueue(app, "Slow(2)")
+    enqueue(app, "Gated()")
     worker = start(SLEEP_DELAY="1")
-    worker.says("slow begins")
+    worker.says("waits at the gate")
     elsewhere = connect(parse_url(postgresql_url.rpartition("/")[0] + "/postgres"))
     name = app.engine.url.database
     with elsewhere.execution_options(isolation_level="AUTOCOMMIT").connect() as server:
@@ -406,9 +421,10 @@ def test_a_database_that_goes_and_comes_back_is_said_once_and_no_job_is_lost(
                 )
 
         close(True)
+        open_gate(app)
         worker.says("Error while saving job: ")
         close(False)
-        worker.says("Job Slow (id=1) COMPLETED")
+        worker.says("Job Gated (id=1) COMPLETED")
         close(True)
         worker.says("Error while reserving job: ")
         worker.says("not currently accepting connections")
@@ -422,4 +438,4 @@ def test_a_database_that_goes_and_comes_back_is_said_once_and_no_job_is_lost(
     assert worker.ends() == 0
     troubles = [line for line in worker.output.splitlines() if "Error while" in line]
     assert len(troubles) == len(set(troubles)), "each is said once"
-    assert app.rows() == [] and worker.output.count("slow ends") == 1
+    assert app.rows() == [] and worker.output.count("is through") == 1

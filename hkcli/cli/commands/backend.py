@@ -34,7 +34,8 @@ def backend_start(
 ) -> None:
     """Start the backend, and log you in to it.
 
-    Without --port it takes 5080, or the next port that is free. In the foreground it runs until Ctrl-C.
+    Without --port it takes the one that it had last, else 5080 or the next that is free. In the foreground it runs
+    until Ctrl-C.
     """
     backend = LocalBackend.of(run.env)
     options = {

@@ -1,6 +1,7 @@
 """Rails' column types and defaults as each database spells them (activerecord's connection_adapters)."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -127,3 +128,8 @@ def _array_item(item: Any) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def no_binds(sql: str) -> str:
+    """For sa.text, in which `:name` would be a parameter."""
+    return re.sub(r"(?<![:\\]):(?=\w)", r"\\:", sql)

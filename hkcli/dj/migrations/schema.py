@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import BatchOperations, Operations
 
-from hkcli.dj.migrations.column_types import SchemaError, Verbatim, default_sql, sql_type
+from hkcli.dj.migrations.column_types import SchemaError, Verbatim, default_sql, no_binds, sql_type
 from hkcli.dj.migrations.compat import Compat
 from hkcli.dj.migrations.inversion import table_changes
 from hkcli.dj.migrations.names import (
@@ -26,9 +26,9 @@ from hkcli.dj.migrations.names import (
     singularize,
 )
 from hkcli.dj.migrations.syntax import Call, RawSQL
+from hkcli.dj.migrations.table_definition import TableDefinition
 from hkcli.dj.ruby import Symbol
 
-AUTO_KEYS = {"primary_key", "integer", "bigint", "serial", "bigserial"}
 ON_ACTION = {"cascade": "CASCADE", "nullify": "SET NULL", "restrict": "RESTRICT"}
 
 
@@ -138,7 +138,7 @@ class Schema:
         )
 
     def _default(self, value: Any, column_type: str) -> sa.TextClause | None:
-        return None if value is None else sa.text(_no_binds(default_sql(value, column_type, self.dialect)))
+        return None if value is None else sa.text(no_binds(default_sql(value, column_type, self.dialect)))
 
     def add_column(
         self, table: str, name: str, column_type: str, *, if_not_exists: bool = False, **options: Any
@@ -223,7 +223,7 @@ class Schema:
         column = self._must_have(table, [name])[0]
         sql = None if default is None else default_sql(default, _rails_type(column["type"]), self.dialect)
         with self._altered(table) as batch:
-            batch.alter_column(str(name), server_default=None if sql is None else sa.text(_no_binds(sql)))
+            batch.alter_column(str(name), server_default=None if sql is None else sa.text(no_binds(sql)))
 
     def change_column_null(self, table: str, name: str, null: bool, default: Any = None, **_: Any) -> None:
         column = self._must_have(table, [name])[0]
@@ -266,7 +266,7 @@ class Schema:
         self.op.create_index(
             name,
             table,
-            [sa.text(_no_binds(names[0]))] if expression else self._ordered(names, options),
+            [sa.text(no_binds(names[0]))] if expression else self._ordered(names, options),
             unique=bool(options.get("unique")),
             if_not_exists=options.get("if_not_exists"),
             **self._index_words(options),
@@ -278,7 +278,7 @@ class Schema:
     def _index_words(self, options: dict[str, Any]) -> dict[str, Any]:
         words: dict[str, Any] = {}
         if where := options.get("where"):
-            words[f"{self.dialect}_where"] = sa.text(_no_binds(str(where)))
+            words[f"{self.dialect}_where"] = sa.text(no_binds(str(where)))
         if self.dialect == "postgresql":
             if using := options.get("using"):
                 words["postgresql_using"] = str(using)
@@ -291,7 +291,7 @@ class Schema:
         classes = _by_name(names, options.get("opclass") if self.dialect == "postgresql" else None)
         orders = {name: order.upper() for name, order in _by_name(names, options.get("order")).items()}
         return [
-            sa.text(_no_binds(" ".join(filter(None, [self._quote(name), classes.get(name), orders.get(name)]))))
+            sa.text(no_binds(" ".join(filter(None, [self._quote(name), classes.get(name), orders.get(name)]))))
             if name in classes or name in orders
             else name
             for name in names
@@ -441,7 +441,7 @@ class Schema:
             self._add_constraint_unchecked(table, f"{self._quote(name)} CHECK ({expression})")
             return
         with self._altered(table) as batch:
-            batch.create_check_constraint(name, sa.text(_no_binds(expression)))
+            batch.create_check_constraint(name, sa.text(no_binds(expression)))
 
     def remove_check_constraint(self, table: str, expression: str | None = None, **options: Any) -> None:
         name = str(options.get("name") or check_name(table, str(expression)))
@@ -562,7 +562,7 @@ class Schema:
         found.constraints -= {check for check in found.constraints if isinstance(check, sa.CheckConstraint)}
         for check in self._inspector().get_check_constraints(table):
             if check["name"] is None or check["name"] != without_check:
-                found.append_constraint(sa.CheckConstraint(_no_binds(check["sqltext"]), name=check["name"]))
+                found.append_constraint(sa.CheckConstraint(no_binds(check["sqltext"]), name=check["name"]))
         return found
 
     def _autoincrements(self, table: str) -> bool:
@@ -573,123 +573,10 @@ class Schema:
         return str(self.connection.execute(sql, {"table": table}).scalar())
 
 
-class TableDefinition:
-    """What the block of create_table says."""
-
-    def __init__(self, schema: Schema, table: str, options: dict[str, Any]) -> None:
-        self.schema = schema
-        self.table = table
-        self.has_auto_key = False
-        self.columns: dict[str, sa.Column[Any]] = {}
-        self.indexes: list[tuple[Any, dict[str, Any]]] = []
-        self.keys: list[str] = []
-        self._constraints: list[sa.Constraint] = []
-        self._if_not_exists = {"if_not_exists": True} if options.get("if_not_exists") else {}
-        self._add_key(options)
-
-    def constraints(self) -> list[sa.Constraint]:
-        several = [sa.PrimaryKeyConstraint(*self.keys)] if self.keys else []
-        return [*several, *self._constraints]
-
-    def read(self, calls: Sequence[Call]) -> None:
-        for call in calls:
-            method = {"belongs_to": "references"}.get(call.method, call.method)
-            own = getattr(self, f"_{method}", None)
-            if own is not None:
-                own(*call.args, **call.options)
-            else:
-                for name in call.args:
-                    self._column(name, method, **call.options)
-
-    def _add_key(self, options: dict[str, Any]) -> None:
-        key = options.get("primary_key", "id")
-        if options.get("id") is False and not isinstance(key, list):
-            return
-        if isinstance(key, list):
-            self.keys = [str(name) for name in key]
-            return
-        kind = options.get("id")
-        kind = "primary_key" if kind in (None, True) else str(kind)
-        rest = {name: options[name] for name in ("default", "limit", "precision") if name in options}
-        self._primary_key(key, kind, **rest)
-
-    def _primary_key(self, name: str, kind: str = "primary_key", **options: Any) -> None:
-        kind, dialect = str(kind), self.schema.dialect
-        if kind in AUTO_KEYS and "default" not in options:
-            small = kind in ("integer", "serial") or (kind == "primary_key" and not self.schema.compat.keys_are_bigint)
-            key_type = sa.Integer() if small or dialect == "sqlite" else sa.BigInteger()
-            self._define(sa.Column(str(name), key_type, primary_key=True, autoincrement=True))
-            self.has_auto_key = True
-            return
-        if kind == "uuid" and "default" not in options and dialect == "postgresql":
-            options["default"] = RawSQL(self.schema.compat.uuid_default)
-        elif kind == "uuid" and isinstance(options.get("default"), str):
-            options["default"] = RawSQL(options["default"])
-        self._define(self._key_column(name, kind, options))
-
-    def _key_column(self, name: str, kind: str, options: dict[str, Any]) -> sa.Column[Any]:
-        column = self.schema.column(name, kind, options | {"null": False})
-        column.primary_key, column.autoincrement = True, False
-        return column
-
-    def _column(
-        self, name: str, column_type: str, *, index: Any = None, primary_key: bool = False, **options: Any
-    ) -> None:
-        if str(column_type) == "primary_key":
-            self._primary_key(name, **options)
-            return
-        if primary_key:
-            self._define(self._key_column(name, str(column_type), options))
-        else:
-            self._define(self.schema.column(name, str(column_type), options))
-        if index:
-            self._index(name, **(index if isinstance(index, dict) else {}))
-
-    def _define(self, column: sa.Column[Any]) -> None:
-        if column.name in self.columns:
-            raise SchemaError(f"you can't define an already defined column '{column.name}'.")
-        self.columns[column.name] = column
-
-    def _timestamps(self, *, null: bool | None = None, **options: Any) -> None:
-        for name in ("created_at", "updated_at"):
-            self._column(name, "datetime", **self.schema.timestamp_options(null, options))
-
-    def _index(self, columns: Any, **options: Any) -> None:
-        self.indexes.append((columns, options | self._if_not_exists))
-
-    def _references(self, *names: str, **options: Any) -> None:
-        for name in names:
-            for column, column_type, column_options in self.schema.reference_columns(name, options):
-                self._column(column, column_type, **column_options)
-            if index := self.schema.reference_index(self.table, name, options):
-                self._index(index[0], **index[1])
-            if key := self.schema.reference_foreign_key(name, options):
-                self._foreign_key(key[0], **key[1])
-
-    def _foreign_key(self, to_table: str, **options: Any) -> None:
-        key = self.schema.foreign_key(self.table, to_table, options)
-        to = ".".join(key["to"])
-        # Alembic makes an empty table of that name so that the key has something to refer to.
-        self._constraints.append(
-            sa.ForeignKeyConstraint(
-                key["columns"], [to], name=key["name"], ondelete=key["ondelete"], onupdate=key["onupdate"]
-            )
-        )
-
-    def _check_constraint(self, expression: str, **options: Any) -> None:
-        name = str(options.get("name") or check_name(self.table, expression))
-        self._constraints.append(sa.CheckConstraint(sa.text(_no_binds(expression)), name=name))
-
-
 def _by_name(names: Sequence[str], given: Any) -> dict[str, str]:
     """An option of an index that is given for all its columns, or for some by name."""
     each = given if isinstance(given, dict) else dict.fromkeys(names, given) if given else {}
     return {str(name): str(value) for name, value in each.items()}
-
-
-def _no_binds(sql: str) -> str:
-    """For sa.text, in which `:name` would be a parameter."""
-    return re.sub(r"(?<![:\\]):(?=\w)", r"\\:", sql)
 
 
 def _on_action(action: Any) -> str | None:

@@ -128,8 +128,8 @@ def read_only_mysql(connection: Any, _record: object) -> None:
 def check_file(path: Path) -> None:
     if not path.is_file():
         raise DatabaseError(
-            f"The app's database is the file {path}, which is not here. "
-            "An SQLite database can be looked at only on the machine that it is on"
+            "The app's SQLite database is not here: its first migration makes it (heroku rake db:migrate), and it "
+            f"can be looked at only on the machine that it is on. Its file would be {path}"
         )
 
 

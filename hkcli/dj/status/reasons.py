@@ -1,6 +1,7 @@
 """Why a job waits, in words, and the command that mends it. Pure: rows and facts in, sentences out."""
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -134,7 +135,8 @@ def of_waiting(queue: str | None, priority: int | None, facts: Facts) -> Reason:
     on_app = f" --app {facts.app}" if facts.app else ""
     if facts.queues and queue not in facts.queues:
         worked = ", ".join(facts.queues)
-        mend = f"heroku config:set QUEUES={','.join([*facts.queues, queue])}{on_app}" if queue else ""
+        setting = shlex.quote(f"QUEUES={','.join([*facts.queues, queue])}") if queue else ""
+        mend = f"heroku config:set {setting}{on_app}" if queue else ""
         return Reason(
             f"queue {queue or '(none)'} is not worked: QUEUES is {worked}",
             mend or f"heroku config:unset QUEUES QUEUE{on_app}",
