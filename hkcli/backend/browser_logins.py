@@ -89,6 +89,11 @@ class BrowserLogins:
         """The outcome was fetched, or nobody waits for it."""
         self._open.pop(login.id, None)
 
+    def close(self) -> None:
+        """Tell whoever waits that it is for nothing."""
+        for login in self._open.values():
+            login.refuse("The backend has ended, or was restored, before that. Begin again: heroku login")
+
     def _forget_old(self) -> None:
         now = self.clock()
         self._open = {key: login for key, login in self._open.items() if login.ends_at > now}

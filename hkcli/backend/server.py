@@ -82,6 +82,7 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
             await finish(wanted, within_s=0)
         finally:
             reception.doorway.close()
+            platform.browser_logins.close()
             await platform.watches.close()
             platform.logplex.end_streams()
             if not wants_another:

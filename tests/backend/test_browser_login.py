@@ -1,10 +1,12 @@
 """Logging in with a browser: the page, who may confirm, and what the program that asked is told. And second factors."""
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,3 +156,25 @@ def test_what_was_decided_stays_so() -> None:
     login.confirm("somebody")
     login.refuse("No.")
     assert (login.user_id, login.error) == ("somebody", None)
+
+
+@pytest.mark.parametrize("end", ["stop", "restore"])
+def test_who_waits_for_a_login_is_told_when_the_backend_ends_or_becomes_another(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], end: str
+) -> None:
+    backend = Backend(tmp_path).start()
+    try:
+        backend.ok("POST", "/backend/snapshots", {"name": "before"})
+        login = requests.post(f"{backend.url}/auth", json={"description": "a program"}, timeout=30).json()
+        token = {"Authorization": f"Bearer {login['token']}"}
+        with requests.get(backend.url + login["cli_url"], headers=token, stream=True, timeout=30) as waiting:
+            if end == "restore":
+                backend.ok("POST", "/backend/snapshots/before/actions/restore")
+            else:
+                backend.stop()
+            pieces = waiting.iter_content(1)
+            assert (first := next(pieces)) == b"{", "the outcome, and no blank while it is waited for still"
+            assert "Begin again: heroku login" in json.loads(first + b"".join(pieces))["error"]
+    finally:
+        backend.stop()
+    assert capfd.readouterr().err == ""

@@ -171,7 +171,8 @@ def test_an_addon_comes_changes_and_goes_at_once_when_its_partner_says_so(backen
 
     backend.ok("DELETE", f"/apps/{app['name']}/addons/{addon['name']}")
     (told,) = partner.wait_for_requests("DELETE", addon["id"])
-    assert told["path"] == f"/heroku/resources/echo-{addon['id']}" and addon["id"] not in partner.resources
+    assert told["path"] == f"/heroku/resources/echo-{addon['id']}"
+    wait_for(lambda: addon["id"] not in partner.resources, "the partner to give it up")
     assert backend.ok("GET", f"/apps/{app['name']}/log-drains") == []
 
 
