@@ -220,12 +220,15 @@ def report_json(run: Run, error: HerokuError, following: Sequence[str]) -> None:
 
 
 def report_usage(run: Run, error: click.UsageError) -> None:
+    from hkcli.cli.usage_words import in_words
+
+    message = in_words(error.format_message())
     if run.as_json:
-        failure = HerokuError(error.format_message())
+        failure = HerokuError(message)
         failure.id = "usage"
         report_json(run, failure, (f"{error.ctx.command_path} --help" if error.ctx else "heroku help",))
         return
-    run.out.err(run.out.marked("Error", error.format_message(), "red"))
+    run.out.err(run.out.marked("Error", message, "red"))
     if error.ctx:
         run.out.hint(error.ctx.get_usage())
         run.out.hint(f"See: {error.ctx.command_path} --help")
