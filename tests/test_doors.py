@@ -1,6 +1,8 @@
 """The doors between the houses (see README, "How it is built"): which package may import which."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +44,9 @@ def test_a_house_imports_only_what_its_doors_allow(house: str) -> None:
             if not name.startswith("hkcli.") or (relative, name) in SIDE_DOORS:
                 continue
             assert any(name == door or name.startswith(door + ".") for door in DOORS[house]), f"{relative}: {name}"
+
+
+def test_a_backend_starts_without_what_only_some_addons_need() -> None:
+    program = "import sys, hkcli.backend.server; print(*{'httpx', 'psycopg', 'rich'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

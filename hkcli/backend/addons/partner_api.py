@@ -9,8 +9,6 @@ import ssl
 from http import HTTPStatus
 from typing import Any
 
-import httpx
-
 from hkcli.backend.addons.manifest import Manifest
 from hkcli.backend.errors import InvalidParams, ServiceUnavailable
 
@@ -47,11 +45,15 @@ class PartnerAPI:
                 raise
 
     def _resource(self, manifest: Manifest, provider_id: str) -> str:
+        import httpx
+
         return f"{manifest.base_url}/{httpx.URL(path=f'/{provider_id}').raw_path.decode()[1:].replace('/', '%2F')}"
 
     async def _call(
         self, manifest: Manifest, method: str, url: str, body: dict[str, Any] | None
     ) -> tuple[int, dict[str, Any]]:
+        import httpx
+
         who = f"{manifest.service.human_name} ({method} {url})"
         try:
             async with asyncio.timeout(self._answer_s):
@@ -67,6 +69,8 @@ class PartnerAPI:
     async def _exchange(
         self, manifest: Manifest, method: str, url: str, body: dict[str, Any] | None
     ) -> tuple[int, bytes]:
+        import httpx
+
         headers = {"Accept": "application/vnd.heroku-addons+json; version=3", "Accept-Encoding": "identity"}
         async with (
             httpx.AsyncClient(verify=self._trust, trust_env=False, timeout=None) as client,

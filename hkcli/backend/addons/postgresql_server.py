@@ -12,12 +12,13 @@ import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-import psycopg
-from psycopg import sql
-
 from hkcli.backend.errors import InvalidParams
+
+if TYPE_CHECKING:
+    import psycopg
 
 START_S = 60.0
 POLL_S = 0.05
@@ -177,6 +178,8 @@ def launch(folder: Path, binaries: Path, port: int) -> "subprocess.Popen[bytes]"
 
 
 def answers(url: str) -> bool:
+    import psycopg
+
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError:
@@ -185,6 +188,8 @@ def answers(url: str) -> bool:
 
 
 def administer(url: str, action: "Callable[[psycopg.Connection[tuple[object, ...]]], None]") -> None:
+    import psycopg
+
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
             action(connection)
@@ -194,6 +199,8 @@ def administer(url: str, action: "Callable[[psycopg.Connection[tuple[object, ...
 
 def create(connection: "psycopg.Connection[tuple[object, ...]]", name: str, password: str) -> None:
     """Nobody but the role, and superusers, may connect. What an interrupted attempt left is replaced."""
+    from psycopg import sql
+
     drop(connection, name)
     identifier = sql.Identifier(name)
     for statement in (
@@ -205,6 +212,8 @@ def create(connection: "psycopg.Connection[tuple[object, ...]]", name: str, pass
 
 
 def drop(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
+    from psycopg import sql
+
     identifier = sql.Identifier(name)
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(identifier))
