@@ -15,7 +15,10 @@ from hkcli.backend import desired, partners, release_phase, stack
 from hkcli.backend.addons import dj, postgresql
 from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
 from hkcli.backend.addons.partner_resources import PartnerResources
-from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
+from hkcli.backend.addons.postgresql_cluster import PostgresError
+from hkcli.backend.addons.postgresql_copies import Copies
+from hkcli.backend.addons.postgresql_databases import Databases
+from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.answers import Answers
 from hkcli.backend.authority import Authority
 from hkcli.backend.browser_logins import BrowserLogins
@@ -61,7 +64,9 @@ class Settings:
     rate_limit: int | None = None
     """Requests an hour and account; None for no limit."""
     postgres_url: str | None = None
-    """Of a superuser on a PostgreSQL server; None: one is started from the machine's own binaries at need."""
+    """Of a superuser on a PostgreSQL server; None: the one of last time, or one of the machine's own binaries."""
+    durable: bool = True
+    """Whether that server of our own is to keep what it holds through a power cut."""
     partner_answer_s: float = ANSWER_S
     """How long the service of a third party's add-on may take for an answer."""
 
@@ -82,6 +87,8 @@ class Site:
     api_url: str
     authority: Authority
     handover: Handover
+    postgres: PostgresServer
+    copies: Copies
 
 
 async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Assembly:
@@ -106,8 +113,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
     outputs = LiveOutputs()
     phases = ReleasePhases(home, store, supervisor, outputs)
-    postgres = PostgresServer.at(home.root, home.engine_id(), settings.postgres_url)
-    databases = Databases(postgres, home.engine_id())
+    databases = Databases(site.postgres, home.engine_id())
 
     def maker(service: str) -> Maker | None:
         return {dj.SERVICE.name: None, postgresql.SERVICE.name: databases}.get(service, resources)
@@ -131,15 +137,16 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
 
     await engine.reap_strays()
-    await resume(provisioning, postgres, home)
+    await resume(provisioning, site.postgres, home)
     orphans = Orphans(store, hosts, logplex)
     orphans.start()
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
-    for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    for close in (orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
+        copies=site.copies,
         store=store,
         answers=Answers(store),
         works=works,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hkcli.backend.addons.partner_resources import PartnerResources
+from hkcli.backend.addons.postgresql_copies import Copies
 from hkcli.backend.answers import Answers
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
@@ -29,6 +30,7 @@ class Platform:
     """What the routes need; made by the server, handed to each request."""
 
     home: Home
+    copies: Copies
     store: Store
     answers: Answers
     works: Works

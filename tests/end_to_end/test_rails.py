@@ -17,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 
-from hkcli.backend.addons.postgresql_server import find_binaries
+from hkcli.backend.addons.postgresql_cluster import find_binaries
 from tests.backends import Backend, wait_for
 from tests.dj.conftest import missing
 from tests.end_to_end.shell import Shell
