@@ -14,7 +14,7 @@ conftest.py:
     @pytest.fixture(scope="session")
     def heroku_platform_setup():
         def deploy(platform):
-            for command in ("heroku create shop", "heroku addons:create heroku-postgresql --app shop --wait", ...):
+            for command in ("heroku create shop --no-remote", "heroku addons:create heroku-postgresql -a shop --wait"):
                 subprocess.run(command.split(), env={**os.environ, **platform.environment}, check=True)
 
         return deploy
