@@ -86,6 +86,8 @@ class Site:
 
     api_url: str
     authority: Authority
+    trust: ssl.SSLContext
+    """Whom we trust where we are a client ourselves."""
     handover: Handover
     postgres: PostgresServer
     copies: Copies
@@ -97,13 +99,9 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     logplex = Logplex(home.logs)
     life.callback(logplex.close)
     authority = site.authority
-    bundle = authority.ca_path.with_name("bundle.pem")
-    write_private(bundle, trusted(authority.ca_pem))
-    tls, trust = authority.ssl_context(), ssl.create_default_context(cafile=str(bundle))
-
-    draining = Draining(logplex, home.drains, lambda: log_drains(store), trust)
+    draining = Draining(logplex, home.drains, lambda: log_drains(store), site.trust)
     life.push_async_callback(draining.close)
-    rendezvous = Rendezvous(tls, host=settings.host)
+    rendezvous = Rendezvous(authority.ssl_context(), host=settings.host)
     await rendezvous.start()
     life.push_async_callback(rendezvous.close)
     path = os.environ.get("PATH", os.defpath)
@@ -127,7 +125,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     works = phases.works = provisioning.works = Works(store, logplex, wake)
     seal = Seal(home.seal_key())
     resources = PartnerResources(
-        store, home.addons, PartnerAPI(trust, settings.partner_answer_s), seal, site.api_url, works
+        store, home.addons, PartnerAPI(site.trust, settings.partner_answer_s), seal, site.api_url, works
     )
     partners.load(store)
     release_phase.fail_interrupted(works)
@@ -195,8 +193,10 @@ async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Hom
     provisioning.wake()
 
 
-def trusted(ca_pem: str) -> bytes:
-    """Whom clients may trust that take one file: the machine's own authorities, and ours."""
+def trust_of(authority: Authority) -> ssl.SSLContext:
+    """The machine's own authorities, and ours; also a file, for clients that take one."""
     system = ssl.get_default_verify_paths().cafile
     authorities = Path(system or certifi.where()).read_bytes()
-    return authorities.rstrip() + b"\n" + ca_pem.encode()
+    bundle = authority.ca_path.with_name("bundle.pem")
+    write_private(bundle, authorities.rstrip() + b"\n" + authority.ca_pem.encode())
+    return ssl.create_default_context(cafile=str(bundle))

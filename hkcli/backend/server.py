@@ -19,7 +19,7 @@ from hkcli import __version__
 from hkcli.backend import accounts, builds, hosts, restoring, snapshots
 from hkcli.backend.addons.postgresql_server import whole
 from hkcli.backend.application import application
-from hkcli.backend.assembly import Assembly, Settings, Site, assemble
+from hkcli.backend.assembly import Assembly, Settings, Site, assemble, trust_of
 from hkcli.backend.authority import Authority
 from hkcli.backend.clearing import of_home
 from hkcli.backend.client_environment import client_environment
@@ -63,7 +63,8 @@ async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], obj
         port = listeners[0].getsockname()[1]
         home.keep_port(port)
         host = "localhost" if hosts.is_loopback(settings.host) else settings.host
-        site = Site(f"http://{host}:{port}", Authority(home.authority), Handover(), postgres, copies)
+        authority = Authority(home.authority)
+        site = Site(f"http://{host}:{port}", authority, trust_of(authority), Handover(), postgres, copies)
         reception = Reception(listeners, site, home, announced)
         stack.push_async_callback(reception.close)
         while await live(settings, site, reception, port):
