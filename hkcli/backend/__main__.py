@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -66,6 +67,7 @@ async def at_rest(home: Home, action: str, name: str) -> None:
     """See to the snapshots of a directory in which nothing runs; prints a document.
 
     Raises HomeInUse, PlatformError, PostgresError."""
+    logging.disable()  # nobody reads it; what matters is raised
     home.lock()
     server, copies = clearing.of_home(home)
     try:

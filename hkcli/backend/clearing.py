@@ -6,7 +6,7 @@ from hkcli.backend import snapshots
 from hkcli.backend.addons import postgresql
 from hkcli.backend.addons.postgresql_cluster import PostgresError
 from hkcli.backend.addons.postgresql_copies import Copies
-from hkcli.backend.addons.postgresql_databases import Databases
+from hkcli.backend.addons.postgresql_databases import Databases, database_name
 from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.home import Home, remove
 
@@ -31,7 +31,8 @@ async def clear_postgresql(home: Home, kept: frozenset[str] | set[str] = frozens
             await databases.unmake(note.name.partition(".")[2])
         await copies.drop(copies.unneeded(kept))
     except PostgresError as error:
-        return f"Databases of this backend are left on the PostgreSQL server: {error}"
+        names = " and ".join([f"{database_name(copies.identity, '')}*"] + [f"s{copies.identity}_*"] * (not kept))
+        return f"What this backend has on the PostgreSQL server is left there, databases and roles {names}: {error}"
     finally:
         await server.stop()
     return None

@@ -176,8 +176,9 @@ def administer(url: str, session: str, action: "Callable[[psycopg.Connection[Any
 
 
 def words_of(message: str) -> str:
-    """In one line, as a sentence."""
-    return " ".join(message.split()).rstrip(".") + "."
+    """In one line, as sentences."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return " ".join(line if line.endswith((".", "?", ":")) else f"{line}." for line in lines)
 
 
 def end_earlier_sessions(connection: "psycopg.Connection[Any]") -> None:
