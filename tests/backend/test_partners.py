@@ -116,7 +116,7 @@ def running(folder: Path, *options: str) -> Iterator[tuple[Backend, Partner]]:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Backend, Partner]]:
-    with running(tmp_path_factory.mktemp("partners"), "--partner-timeout", "4") as both:
+    with running(tmp_path_factory.mktemp("partners"), "--partner-timeout", "8") as both:
         yield both
 
 
@@ -222,7 +222,7 @@ def test_an_addon_in_the_background_is_there_when_its_partner_says_so_with_a_tok
     [
         ("refused", 422, "No echo for you on a Wednesday."),
         ("broken", 503, "failed with status 500"),
-        ("silent", 503, "did not answer within 4 s"),
+        ("silent", 503, "did not answer within 8 s"),
         ("moved", 503, "redirect"),
         ("nonsense", 503, "PATH, which its manifest does not list"),
         ("nameless", 503, "without the id"),
