@@ -1,6 +1,7 @@
 """Snapshots of apps on PostgreSQL: real databases on a real server, and backends that are killed in the midst of it."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from hkcli.backend import clearing, restoring, snapshots
 from hkcli.backend.addons.postgresql_cluster import find_binaries
 from hkcli.backend.addons.postgresql_databases import Databases, database_name
 from hkcli.backend.addons.postgresql_server import PostgresServer
+from hkcli.backend.errors import InvalidParams
 from hkcli.backend.home import Home
 from hkcli.backend.store import Addon, App, Store, User
 from tests.backend.test_snapshots import Killed, kill_at
@@ -258,6 +260,40 @@ def test_a_reset_keeps_the_databases_of_snapshots_and_leaves_no_other_on_a_serve
     assert clearing.reset(home) is None
     assert list(home.root.iterdir()) == []
     assert databases(backend, identity) == [] and databases(backend, Home(backend.home)) == hosts
+
+
+def test_an_ephemeral_backend_leaves_nothing_on_a_server_of_others(backend: Backend) -> None:
+    server = (server_of(backend).folder / "url").read_text()
+    words = [sys.executable, "-m", "hkcli.backend", "--ephemeral", "--postgres", server]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        told = json.loads(process.stdout.readline())
+        identity = Home(Path(told["home"])).engine_id()
+        guest = Backend(Path(told["home"]), port=told["port"])
+        guest.session.headers["Authorization"] = f"Bearer {guest.credentials['token']}"
+        guest.session.headers["Accept"] = "application/vnd.heroku+json; version=3"
+        url = with_database(guest, "guest")
+        guest.ok("POST", "/backend/snapshots", {"name": "a"})
+        say(url, "after")
+        guest.ok("POST", "/backend/snapshots/a/actions/restore")
+        assert said(url) == "before" and set(databases(backend, identity)) == {"d", "s"}
+        guest.session.close()
+        process.stdin.close()
+        assert process.wait(60) == 0
+    assert databases(backend, identity) == [] and not Path(told["home"]).exists()
+
+
+def test_a_snapshot_of_another_server_is_refused_and_nothing_is_changed(guest: Home) -> None:
+    copies = clearing.of_home(guest)[1]
+    asyncio.run(snapshots.save(guest, copies, "a"))
+    asyncio.run(copies.drop(copies.unneeded(set())))
+    with pytest.raises(InvalidParams, match=r"There is no database s\w+ here: it is on another server .* Nothing was"):
+        asyncio.run(restoring.restore(guest, clearing.of_home(guest)[1], "a"))
+    with opened(guest) as (_, url):
+        assert said(url) == "before"
+    snapshots.find(guest, "a")
+    asyncio.run(snapshots.remove_named(guest, copies, "a"))
+    assert clearing.reset(guest) is None
 
 
 def test_a_backend_that_does_not_run_saves_resets_and_restores_with_a_server_of_its_own(backend: Backend) -> None:

@@ -98,7 +98,9 @@ def duplicate(connection: "Connection", source: str, target: str, *, owner: str)
     )
     found = connection.execute(query, [source]).fetchone()
     if not found:
-        raise PostgresError(f"There is no database {source} on the server.")
+        raise PostgresError(
+            f"There is no database {source} here: it is on another server (--postgres URL), or was dropped."
+        )
     if found[0]:
         return False
     let_in(connection, owner, None)
