@@ -5,7 +5,7 @@ import asyncio
 from hkcli.backend import snapshots
 from hkcli.backend.addons import postgresql
 from hkcli.backend.addons.postgresql_cluster import PostgresError
-from hkcli.backend.addons.postgresql_copies import Copies
+from hkcli.backend.addons.postgresql_copies import Copies, prefix
 from hkcli.backend.addons.postgresql_databases import Databases, database_name
 from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.home import Home, remove
@@ -31,8 +31,9 @@ async def clear_postgresql(home: Home, kept: frozenset[str] | set[str] = frozens
             await databases.unmake(note.name.partition(".")[2])
         await copies.drop(copies.unneeded(kept))
     except PostgresError as error:
-        names = " and ".join([f"{database_name(copies.identity, '')}*"] + [f"s{copies.identity}_*"] * (not kept))
-        return f"What this backend has on the PostgreSQL server is left there, databases and roles {names}: {error}"
+        names = [database_name(copies.identity, "")] + [prefix(copies.identity)] * (not kept)
+        which = " and ".join(f"{each}*" for each in names)
+        return f"What this backend has on the PostgreSQL server is left there, databases and roles {which}: {error}"
     finally:
         await server.stop()
     return None

@@ -106,7 +106,7 @@ class Home:
         return self.root / "exchanges.json"
 
     @property
-    def postgresql(self) -> Path:
+    def given_postgres(self) -> Path:
         """The URL of the PostgreSQL server that was given; there is none when it is our own."""
         return self.root / "postgresql.url"
 
@@ -236,7 +236,7 @@ class Home:
             return
         for path in (
             self.copies,
-            self.postgresql,
+            self.given_postgres,
             self.root / "postgresql",
             self.root / "secret.key",
             self.root / "lock",
@@ -245,11 +245,11 @@ class Home:
 
     def postgres_url(self) -> str | None:
         """Of the server that was given when a backend was last started with one."""
-        return self.postgresql.read_text() if self.postgresql.exists() else None
+        return self.given_postgres.read_text() if self.given_postgres.exists() else None
 
     def keep_postgres_url(self, url: str) -> None:
         if url != self.postgres_url():
-            write_private(self.postgresql, url.encode())
+            write_private(self.given_postgres, url.encode())
 
     def lock(self) -> None:
         """Claim the directory until this process ends, however it ends: nothing else lets go. Raises HomeInUse."""

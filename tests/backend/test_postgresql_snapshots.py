@@ -164,29 +164,27 @@ def state(backend: Backend, url: str) -> tuple[str, str]:
 
 
 def test_a_backend_that_is_killed_while_it_copies_leaves_no_mix_of_states_and_no_copies(backend: Backend) -> None:
-    url = with_database(backend, "kept")
+    url, notes = with_database(backend, "kept"), backend.home / "copies"
     name = str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
     with killed_at(backend, name, "CREATE DATABASE", "/backend/snapshots", {"name": "one"}):
         backend.start()
     assert backend.ok("GET", "/backend/snapshots") == []
-    with admin(backend) as operator:
-        wait_for(lambda: databases(backend) == ["d"], "the unfinished copy to be dropped")
-        backend.ok("POST", "/backend/snapshots", {"name": "one"})
-        (copy,) = operator.execute("SELECT datname FROM pg_database WHERE datname LIKE 's%'").fetchone() or ("",)
-        say(url, "after")
-        backend.ok("PATCH", "/apps/kept/config-vars", {"WORD": "after"})
+    wait_for(lambda: databases(backend) == ["d"], "the unfinished copy to be dropped")
+    backend.ok("POST", "/backend/snapshots", {"name": "one"})
+    (copy,) = (each.name for each in notes.iterdir())
+    say(url, "after")
+    backend.ok("PATCH", "/apps/kept/config-vars", {"WORD": "after"})
 
-        with killed_at(backend, copy, "CREATE DATABASE", "/backend/snapshots/one/actions/restore"):
-            backend.start()
-        assert state(backend, url) == ("after", "after")
-        wait_for(lambda: databases(backend) == ["d", "s"], "what was staged to be dropped")
-
-        with killed_at(backend, name, "ALTER DATABASE", "/backend/snapshots/one/actions/restore"):
-            assert (backend.home / "exchanges.json").exists(), "the files are in place"
+    with killed_at(backend, copy, "CREATE DATABASE", "/backend/snapshots/one/actions/restore"):
         backend.start()
-        assert state(backend, url) == ("before", "before")
-        wait_for(lambda: databases(backend) == ["d", "s"], "what was replaced to be dropped")
-    notes = backend.home / "copies"
+    assert state(backend, url) == ("after", "after")
+    wait_for(lambda: databases(backend) == ["d", "s"], "what was staged to be dropped")
+
+    with killed_at(backend, name, "ALTER DATABASE", "/backend/snapshots/one/actions/restore"):
+        assert (backend.home / "exchanges.json").exists(), "the files are in place"
+    backend.start()
+    assert state(backend, url) == ("before", "before")
+    wait_for(lambda: databases(backend) == ["d", "s"], "what was replaced to be dropped")
     wait_for(lambda: [each.name for each in notes.iterdir()] == [copy], "its note to go as well")
     backend.ok("DELETE", "/backend/snapshots/one")
     backend.ok("DELETE", "/apps/kept")

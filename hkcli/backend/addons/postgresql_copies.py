@@ -9,6 +9,7 @@ Before any of these is made there is a note of its name on disk, so that one tha
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +71,11 @@ class Copies:
     async def drop(self, names: Iterable[str]) -> None:
         """Raises PostgresError."""
         for name in names:
-            await self.server.administer(lambda connection, name=name: drop(connection, name))  # type: ignore[misc]
+            await self.server.administer(partial(drop, name=name))
             (self.notes / name).unlink(missing_ok=True)
 
     def _new_name(self) -> str:
-        name = f"s{self.identity}_{uuid.uuid4().hex}"
+        name = prefix(self.identity) + uuid.uuid4().hex
         (self.notes / name).touch()
         return name
 
@@ -86,6 +87,11 @@ class Copies:
         await self.server.run("pg_restore", copy, *words)
         await self.server.administer(lambda connection: copy_settings(connection, database, copy))
         remove(file)
+
+
+def prefix(identity: str) -> str:
+    """What the names of all of a backend's copies begin with."""
+    return f"s{identity}_"
 
 
 def duplicate(connection: "Connection", source: str, target: str, *, owner: str) -> bool:
