@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkcli.dj import ruby, ruby_yaml
-from hkcli.dj.claiming import MAX_RUN_TIME, times
+from hkcli.dj.claiming import MAX_RUN_TIME
+from hkcli.dj.engine import times
 from hkcli.dj.handlers import job_name
 from hkcli.dj.ruby import RubyObject
 from hkcli.dj.status.census import IS_DUE, Row, Statements, row_of
