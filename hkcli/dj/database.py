@@ -6,14 +6,17 @@ aware datetime is stored as Rails stores times.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Semaphore
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 SQLITE_SCHEMES = ("sqlite3", "sqlite", "sqlite+pysqlite")
 POSTGRESQL_SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
+MOST_CONNECTIONS, TURN_S = 15, 30
+"""So many threads of a process use a database at the same time; another waits so long for its turn."""
 RAILS_OWN_SETTINGS = {"pool", "timeout", "reaping_frequency", "checkout_timeout", "prepared_statements", "encoding"}
 SERVER = re.compile(
     r"//((?P<user>[^:/]*)(:(?P<password>[^@]*))?@)?(\[(?P<ipv6>[^/?]+)]|(?P<host>[^/:?]+))?(:(?P<port>\d*))?"
@@ -134,6 +137,7 @@ class Database:
         self.dialect = dialect
         self._connect = connect
         self._idle: list[DriverConnection] = []
+        self._turns = Semaphore(MOST_CONNECTIONS)
 
     def take(self) -> DriverConnection:
         """For the caller alone, to keep or to close."""
@@ -145,19 +149,28 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[DriverConnection]:
         """For the caller alone, meanwhile. After trouble all are made anew: the database may have gone, and be back."""
-        connection = self.take()
+        if not self._turns.acquire(timeout=TURN_S):
+            raise DatabaseError(
+                f"All {MOST_CONNECTIONS} connections of this process to the database were in use for {TURN_S} s. "
+                "Enqueue from fewer threads at a time, or many jobs at once: enqueue_many"
+            )
         try:
-            yield connection
-        except BaseException:
-            connection.close()
-            self.close()
-            raise
-        self._idle.append(connection)
+            connection = self.take()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                self.close()
+                raise
+            self._idle.append(connection)
+        finally:
+            self._turns.release()
 
     def close(self) -> None:
         """Close what nobody uses."""
-        while self._idle:
-            self.take().close()
+        with suppress(IndexError):  # the last may be taken meanwhile
+            while True:
+                self._idle.pop().close()
 
 
 def open_database(address: Address) -> Database:

@@ -1,6 +1,7 @@
 """The contract of the queue, on SQLite and on PostgreSQL, with the 2009 table and that of the gem."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from hkcli.dj.claiming import Limits
-from hkcli.dj.database import DriverError, open_database, parse_url
+from hkcli.dj.database import MOST_CONNECTIONS, DatabaseError, DriverError, open_database, parse_url
 from hkcli.dj.engine import EngineConnection
 from hkcli.dj.postgresql import PostgreSQLConnection
 from hkcli.dj.queue import Counts, Job, NewJob, Queue, open_queue
@@ -295,6 +296,16 @@ def test_no_job_is_taken_twice_by_many_at_once(queue: Queue, any_database: str) 
     with ThreadPoolExecutor(4) as workers:
         taken = [job_id for ids in workers.map(lambda _: work(), range(4)) for job_id in ids]
     assert len(taken) == len(set(taken)) == 300
+
+
+def test_any_number_of_threads_may_enqueue(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadPoolExecutor(2 * MOST_CONNECTIONS) as threads:
+        ids = list(threads.map(lambda _: put(queue), range(200)))
+    assert len(set(ids)) == queue.counts(NOW).due == 200
+    monkeypatch.setattr("hkcli.dj.database.TURN_S", 0.01)
+    with ExitStack() as busy, pytest.raises(DatabaseError, match=f"All {MOST_CONNECTIONS} connections"):
+        for _ in range(MOST_CONNECTIONS + 1):
+            busy.enter_context(queue.database.connection())
 
 
 def test_a_queue_name_needs_the_column(queue: Queue) -> None:
