@@ -3,13 +3,12 @@
 from datetime import datetime, timedelta
 
 from hkcli.dj.database import Connection
-from hkcli.dj.table import Table
+from hkcli.dj.table import UNLOCK, Table
 
 DEADLY_DELAY_S = 60
 DIED = "The worker died while it ran the job"
 LOCKERS = "SELECT DISTINCT locked_by FROM delayed_jobs WHERE locked_by IS NOT NULL"
 HELD = "SELECT id, attempts, last_error FROM delayed_jobs WHERE locked_by = :worker AND failed_at IS NULL"
-UNLOCK = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL"
 HELD_BY = " WHERE id = :id AND locked_by = :worker AND failed_at IS NULL"
 
 

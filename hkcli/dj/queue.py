@@ -13,10 +13,9 @@ from datetime import datetime
 from hkcli.dj import abandoned
 from hkcli.dj.claiming import DELETE, Claim, Limits, claim_for
 from hkcli.dj.database import Database, DriverConnection
-from hkcli.dj.table import Table, read_table
+from hkcli.dj.table import UNLOCK, Table, read_table
 
 WRITTEN_COLUMNS = ("priority", "attempts", "handler", "run_at", "queue", "created_at", "updated_at")
-UNLOCK = abandoned.UNLOCK
 RETRY = f"{UNLOCK}, attempts = :attempts, run_at = :run_at, last_error = :error, updated_at = :now WHERE id = :id"
 FAIL = (
     f"{UNLOCK}, attempts = :attempts, failed_at = :now, updated_at = :now,"

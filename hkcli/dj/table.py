@@ -8,6 +8,8 @@ from hkcli.dj.database import Connection
 from hkcli.dj.era import Era, era_of
 
 LAST_ERROR_MAX_CHARS = 65_000
+UNLOCK = "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL"
+"""How whatever is done to a locked job begins."""
 
 
 class TableMissing(Exception):
