@@ -6,12 +6,13 @@ import os
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import certifi
 from sqlalchemy import select
 
-from hkcli.backend import desired, partners, release_phase, stack
+from hkcli.backend import desired, features, partners, release_phase, stack
 from hkcli.backend.addons import dj, postgresql
 from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
 from hkcli.backend.addons.partner_resources import PartnerResources
@@ -24,6 +25,7 @@ from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.engines import usage
 from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.faults import Faults
@@ -31,6 +33,7 @@ from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
+from hkcli.backend.metering import METERING_S, Metering
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.orphans import Orphans
 from hkcli.backend.platform import Platform
@@ -64,6 +67,8 @@ class Settings:
     """Of a superuser on a PostgreSQL server; None: one is started from the machine's own binaries at need."""
     partner_answer_s: float = ANSWER_S
     """How long the service of a third party's add-on may take for an answer."""
+    metering_s: float = METERING_S
+    """Between two looks at what dynos use of the machine."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +139,25 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     await resume(provisioning, postgres, home)
     orphans = Orphans(store, hosts, logplex)
     orphans.start()
+    metering = Metering(
+        supervisor.running,
+        partial(usage.of_dynos, home.engine_id()),
+        lambda: reporting(store),
+        logplex,
+        every_s=settings.metering_s,
+    )
+    metering.start()
     reconciling = asyncio.create_task(supervisor.run())
     life.push_async_callback(finish, reconciling)
-    for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    for close in (
+        postgres.stop,
+        orphans.close,
+        provisioning.close,
+        phases.close,
+        supervisor.shutdown,
+        metering.close,
+        builds.close,
+    ):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
@@ -167,6 +188,12 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
 def wanted(store: Store, home: Home) -> list[DynoSpec]:
     with store.transaction() as session:
         return list(desired.desired(session, home))
+
+
+def reporting(store: Store) -> set[str]:
+    """The ids of the apps whose dynos' figures are logged."""
+    with store.transaction() as session:
+        return features.apps_with(session, features.RUNTIME_METRICS)
 
 
 def log_drains(store: Store) -> list[Drain]:
