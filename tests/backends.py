@@ -14,7 +14,7 @@ import requests
 
 from tests.conformance import schema
 
-START_S, STOP_S, FACT_S = 30, 45, 30
+START_S, STOP_S, FACT_S = 60, 60, 90
 
 
 def wait_for(fact: Any, what: str, within_s: float = FACT_S) -> Any:

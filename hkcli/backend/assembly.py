@@ -212,7 +212,7 @@ async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Hom
             await postgres.url()
         except PostgresError as error:
             log.error("event=postgresql_unavailable reason=%s", error)
-    provisioning.wake()
+    provisioning.resume()
 
 
 def trusted(ca_pem: str) -> bytes:

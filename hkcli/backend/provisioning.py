@@ -76,12 +76,20 @@ class Provisioning:
         self._awaited: dict[str, asyncio.Event] = {}
         """Add-ons whose providers will say when they are there; set when they need not be waited for any more."""
         self._sabotaged: dict[str, Fault] = {}
+        self._left_over: set[str] = set()
+        """Add-ons that a backend before this one was asked for: nobody waits to hear of a first failure."""
 
     def require(self, wanted: str) -> None:
         """Whether an add-on of this service or plan can be made at all. Raises InvalidParams."""
         service, _ = providers.plan(wanted)
         if maker := self._maker(service.name):
             maker.require()
+
+    def resume(self) -> None:
+        """Go on where the backend before this one was stopped."""
+        with self._store.transaction() as session:
+            self._left_over.update(session.scalars(select(Addon.id).where(Addon.state.in_(UNDER_WAY))))
+        self.wake()
 
     def wake(self) -> None:
         with self._store.transaction() as session:
@@ -159,7 +167,7 @@ class Provisioning:
         config, failure = None, None
         try:
             await self._meet_fault(addon_id)
-            config = await maker.make(addon_id)
+            config = await self._ask(addon_id, maker)
         except Exception as error:
             failure = error
             self._fail(addon_id, str(error))
@@ -172,6 +180,21 @@ class Provisioning:
         if config is None and failure is None:
             await self._be_told(addon_id)
 
+    async def _ask(self, addon_id: str, maker: Maker) -> dict[str, str] | None:
+        """What `make` gives. A provider that fails is asked again for an add-on that was left over."""
+        attempt = 0
+        while True:
+            try:
+                return await maker.make(addon_id)
+            except NothingMade:
+                raise
+            except Exception as error:
+                left_s = self._left_s(addon_id) if addon_id in self._left_over else 0.0
+                if left_s <= 0 or await self._is_over(addon_id, min(left_s, pause_s(attempt))):
+                    raise
+                attempt += 1
+                log.warning("addon=%s event=provisioning_failed attempt=%d reason=%s", addon_id, attempt, error)
+
     async def _meet_fault(self, addon_id: str) -> None:
         """Raises ServiceUnavailable for an add-on that is to fail; returns when nothing holds it up any more."""
         if fault := self._sabotaged.pop(addon_id, None):
@@ -181,18 +204,28 @@ class Provisioning:
 
     async def _be_told(self, addon_id: str) -> None:
         """Until the add-on is there, or gone, or has taken too long."""
+        if not await self._is_over(addon_id, self._left_s(addon_id)):
+            hours = TOLD_WITHIN.seconds // 3600
+            self._fail(addon_id, f"its provider did not say within {hours} hours that it is there")
+
+    def _left_s(self, addon_id: str) -> float:
+        """Seconds that its provider may still take."""
         with self._store.transaction() as session:
             addon = session.get(Addon, addon_id)
-        if addon is None or addon.state not in UNDER_WAY:
-            return
+            return (addon.created_at + TOLD_WITHIN - now()).total_seconds() if addon else 0.0
+
+    async def _is_over(self, addon_id: str, within_s: float) -> bool:
+        """Whether the add-on is there, or gone: now, or within so many seconds."""
+        with self._store.transaction() as session:
+            addon = session.get(Addon, addon_id)
+            if addon is None or addon.state not in UNDER_WAY:
+                return True
         told = self._awaited[addon_id] = asyncio.Event()
         try:
-            async with asyncio.timeout((addon.created_at + TOLD_WITHIN - now()).total_seconds()):
-                await told.wait()
+            async with asyncio.timeout(within_s):
+                return await told.wait()
         except TimeoutError:
-            self._fail(
-                addon_id, f"its provider did not say within {TOLD_WITHIN.seconds // 3600} hours that it is there"
-            )
+            return False
         finally:
             del self._awaited[addon_id]
 

@@ -13,7 +13,7 @@ import psutil
 from hkcli.backend.dynos import DynoSpec
 from hkcli.backend.logplex import LogFilter, Logplex
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 def make_slug(path: Path, files: Mapping[str, str] | None = None) -> Path:
@@ -41,7 +41,7 @@ def run(coroutine: Coroutine[Any, Any, Any], loop: Callable[[], asyncio.Abstract
         return runner.run(bounded())
 
 
-async def until(fact: Callable[[], Any], within_s: float = 20.0) -> Any:
+async def until(fact: Callable[[], Any], within_s: float = 60.0) -> Any:
     """Wait for a fact; its value. Fails with the last value."""
     deadline = time.monotonic() + within_s
     while not (value := fact()):

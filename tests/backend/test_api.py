@@ -27,17 +27,17 @@ def error(answer: requests.Response) -> tuple[int, str]:
 
 
 def test_a_request_without_a_token_is_refused(api: Backend) -> None:
-    assert error(requests.get(f"{api.url}/apps", timeout=5)) == (401, "unauthorized")
+    assert error(requests.get(f"{api.url}/apps", timeout=30)) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "Basic !!!", "Basic OndlYWs=", "Digest x", "Bearer "])
 def test_a_wrong_token_is_refused(api: Backend, header: str) -> None:
-    answer = requests.get(f"{api.url}/account", headers={"Authorization": header}, timeout=5)
+    answer = requests.get(f"{api.url}/account", headers={"Authorization": header}, timeout=30)
     assert error(answer) == (401, "unauthorized")
 
 
 def test_the_token_is_taken_as_a_basic_password_too(api: Backend) -> None:
-    answer = requests.get(f"{api.url}/account", auth=("", api.credentials["token"]), timeout=5)
+    answer = requests.get(f"{api.url}/account", auth=("", api.credentials["token"]), timeout=30)
     assert answer.json()["email"] == api.credentials["email"]
 
 
@@ -55,7 +55,7 @@ def test_files_with_secrets_are_for_their_owner_alone(api: Backend) -> None:
 
 
 def test_a_request_for_a_foreign_host_is_refused(api: Backend) -> None:
-    answer = api.session.get(f"{api.url}/account", headers={"Host": "attacker.example"}, timeout=5)
+    answer = api.session.get(f"{api.url}/account", headers={"Host": "attacker.example"}, timeout=30)
     assert error(answer) == (403, "forbidden")
 
 
@@ -69,7 +69,7 @@ def test_a_path_that_does_not_exist_says_so(api: Backend) -> None:
 
 @pytest.mark.parametrize("body", ["{", "[]", '"x"'])
 def test_a_body_that_is_no_json_object_is_refused(api: Backend, body: str) -> None:
-    answer = api.session.post(f"{api.url}/apps", data=body, timeout=5)
+    answer = api.session.post(f"{api.url}/apps", data=body, timeout=30)
     assert error(answer) == (400, "bad_request")
 
 
@@ -206,18 +206,18 @@ def test_a_token_is_made_with_the_password_and_revoked(api: Backend) -> None:
         f"{api.url}/oauth/authorizations",
         json={"description": "a laptop", "expires_in": "60"},
         auth=(owner["email"], owner["password"]),
-        timeout=5,
+        timeout=30,
     )
     assert answer.status_code == 201
     made = answer.json()
     bearer = {"Authorization": f"Bearer {made['access_token']['token']}"}
-    assert requests.get(f"{api.url}/account", headers=bearer, timeout=5).ok
+    assert requests.get(f"{api.url}/account", headers=bearer, timeout=30).ok
     api.ok("DELETE", f"/oauth/authorizations/{made['id']}")
-    assert requests.get(f"{api.url}/account", headers=bearer, timeout=5).status_code == 401
+    assert requests.get(f"{api.url}/account", headers=bearer, timeout=30).status_code == 401
 
 
 def test_a_wrong_password_makes_no_token(api: Backend) -> None:
-    answer = requests.post(f"{api.url}/oauth/authorizations", json={}, auth=(api.credentials["email"], "x"), timeout=5)
+    answer = requests.post(f"{api.url}/oauth/authorizations", json={}, auth=(api.credentials["email"], "x"), timeout=30)
     assert error(answer) == (401, "unauthorized")
 
 
@@ -264,9 +264,9 @@ def test_regions_stacks_and_sizes_are_listed(api: Backend) -> None:
 def test_a_ticket_is_good_for_its_purpose_alone(api: Backend, app: str) -> None:
     url = api.ok("POST", f"/apps/{app}/log-sessions", {})["logplex_url"]
     ticket = url.rpartition("/")[2]
-    assert requests.get(url, timeout=5).ok
-    assert requests.get(f"{api.url}/blobs/{ticket}", timeout=5).status_code == 404
-    assert requests.get(f"{url[:-4]}AAAA", timeout=5).status_code == 404
+    assert requests.get(url, timeout=30).ok
+    assert requests.get(f"{api.url}/blobs/{ticket}", timeout=30).status_code == 404
+    assert requests.get(f"{url[:-4]}AAAA", timeout=30).status_code == 404
 
 
 @pytest.mark.parametrize("process_type", ["a b", "a\nb", "", "a/b", "x" * 200])
@@ -277,7 +277,7 @@ def test_a_one_off_cannot_forge_the_log_by_its_type(api: Backend, app: str, proc
 
 @pytest.mark.parametrize("body", ["[" * 200_000, '{"A": "\\ud800"}', '{"A": "\\udfff tail"}'])
 def test_a_body_that_no_text_can_hold_is_refused(api: Backend, app: str, body: str) -> None:
-    answer = api.session.patch(f"{api.url}/apps/{app}/config-vars", data=body, timeout=5)
+    answer = api.session.patch(f"{api.url}/apps/{app}/config-vars", data=body, timeout=30)
     assert error(answer) == (400, "bad_request")
 
 
@@ -292,7 +292,7 @@ def test_headers_of_nonsense_are_refused(api: Backend, app: str) -> None:
         416,
         "requested_range_not_satisfiable",
     )
-    latin = requests.get(f"{api.url}/apps", headers={"Authorization": b"Basic \xe9"}, timeout=5)
+    latin = requests.get(f"{api.url}/apps", headers={"Authorization": b"Basic \xe9"}, timeout=30)
     assert error(latin) == (401, "unauthorized")
     assert error(api.call("POST", f"/apps/{app}/log-sessions", {"lines": "²"})) == (400, "bad_request")
 
@@ -327,7 +327,7 @@ def test_a_token_may_do_what_its_scope_says(api: Backend, app: str, scope: str, 
     }
     got = {name for name, (method, path) in calls.items() if api.call(method, path, {}, headers=bearer).ok}
     assert got == allowed
-    push = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", headers=bearer, timeout=5)
+    push = requests.get(f"{api.url}/{app}.git/info/refs?service=git-receive-pack", headers=bearer, timeout=30)
     assert push.ok == (scope in ("write", "write-protected"))
 
 

@@ -132,7 +132,7 @@ def test_only_sources_uploaded_here_are_fetched(api: Backend, app: str) -> None:
         assert refused.status_code == 422 and "Only sources uploaded here" in refused.json()["message"]
     guessed = api.call("POST", f"/apps/{app}/builds", {"source_blob": {"url": f"{api.url}/sources/guess"}})
     assert guessed.status_code == 404
-    assert requests.put(f"{api.url}/sources/guess", data=b"x", timeout=10).status_code == 404
+    assert requests.put(f"{api.url}/sources/guess", data=b"x", timeout=30).status_code == 404
     unused = api.ok("POST", f"/apps/{app}/sources")["source_blob"]["get_url"]
     assert api.call("POST", f"/apps/{app}/builds", {"source_blob": {"url": unused}}).status_code == 404
 
@@ -141,7 +141,7 @@ def test_outputs_are_read_by_their_address_alone(api: Backend, app: str) -> None
     made = build(api, app, {"Procfile": WORKER})
     whole = output_of(made)
     wrong = made["output_stream_url"][:-1] + ("0" if made["output_stream_url"][-1] != "0" else "1")
-    assert requests.get(wrong, timeout=10).status_code == 404
+    assert requests.get(wrong, timeout=30).status_code == 404
     events = requests.get(made["output_stream_url"], headers={"Accept": "text/event-stream"}, timeout=30).text
     middle = whole.index("-----> Launching...")
     rest = requests.get(

@@ -100,11 +100,11 @@ def test_a_partner_is_asked_again_less_and_less_often_but_for_ever() -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[Backend, Partner]]:
+def running(folder: Path, *options: str) -> Iterator[tuple[Backend, Partner]]:
     """A backend, and the service of an add-on that it knows."""
     (folder / "partner").mkdir()
     partner = Partner(folder / "partner").start()
-    backend = Backend(folder / "home", options=("--stop-grace", "2", "--partner-timeout", "4")).start()
+    backend = Backend(folder / "home", options=("--stop-grace", "2", *options)).start()
     try:
         added = backend.ok("POST", "/backend/addons", {"manifest": partner.manifest})
         partner.knows(added["client_secret"])
@@ -116,7 +116,7 @@ def running(folder: Path) -> Iterator[tuple[Backend, Partner]]:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Backend, Partner]]:
-    with running(tmp_path_factory.mktemp("partners")) as both:
+    with running(tmp_path_factory.mktemp("partners"), "--partner-timeout", "8") as both:
         yield both
 
 
@@ -222,7 +222,7 @@ def test_an_addon_in_the_background_is_there_when_its_partner_says_so_with_a_tok
     [
         ("refused", 422, "No echo for you on a Wednesday."),
         ("broken", 503, "failed with status 500"),
-        ("silent", 503, "did not answer within 4 s"),
+        ("silent", 503, "did not answer within 8 s"),
         ("moved", 503, "redirect"),
         ("nonsense", 503, "PATH, which its manifest does not list"),
         ("nameless", 503, "without the id"),
@@ -272,8 +272,12 @@ def make_and_unmake_with_interruptions(backend: Backend, partner: Partner) -> No
     (first,) = partner.wait_for_requests("POST", "silent")
     backend.kill()
     asking.join()
+    partner.stop()
     partner.let_go()
     backend.start()
+    (waiting,) = backend.ok("GET", f"/apps/{app}/addons")
+    assert waiting["state"] == "provisioning"
+    partner.start()
     wait_for(lambda: backend.ok("GET", f"/apps/{app}/addons")[0]["state"] == "provisioned", "the add-on to be made")
     again = partner.wait_for_requests("POST", "silent", number=2)
     assert {each["body"]["uuid"] for each in again} == {first["body"]["uuid"]}

@@ -57,10 +57,10 @@ def test_a_push_shows_the_release_command_and_its_release_takes_over(api: Backen
     assert any(line.startswith("migrating release.") for line in told)
     current = release(api, app, "current")
     assert (current["version"], current["status"], current["current"]) == (3, "succeeded", True)
-    output = requests.get(str(current["output_stream_url"]), timeout=10)
+    output = requests.get(str(current["output_stream_url"]), timeout=30)
     assert output.text.startswith("migrating release.") and output.text.endswith(" with\n")
     assert output.headers["Content-Type"].startswith("text/plain")
-    events = requests.get(str(current["output_stream_url"]), headers={"Accept": "text/event-stream"}, timeout=10).text
+    events = requests.get(str(current["output_stream_url"]), headers={"Accept": "text/event-stream"}, timeout=30).text
     assert events.startswith(f"id: {len(output.text)}\ndata: migrating release.")
     logs = api.logs(app)
     order = [
@@ -96,7 +96,7 @@ def test_config_and_rollback_run_the_command_with_their_own_environment(api: Bac
     api.push(folder, app)
     api.ok("PATCH", f"/apps/{app}/config-vars", {"WANTED": "one", "STATUS": "1"})
     assert settled(api, app, 4)["status"] == "failed"
-    assert " with one\n" in requests.get(str(release(api, app, 4)["output_stream_url"]), timeout=10).text
+    assert " with one\n" in requests.get(str(release(api, app, 4)["output_stream_url"]), timeout=30).text
     assert release(api, app, "current")["version"] == 3
     made = api.ok("POST", f"/apps/{app}/releases", {"release": release(api, app, 3)["id"]})
     assert (made["version"], made["status"], made["current"]) == (5, "pending", False)

@@ -150,7 +150,7 @@ def test_tickets_and_tokens_are_good_after_a_restart(backend: Backend, app: str)
     url = backend.ok("POST", f"/apps/{app}/log-sessions", {})["logplex_url"]
     backend.kill()
     backend.start()
-    assert requests.get(url, timeout=5).ok
+    assert requests.get(url, timeout=30).ok
     assert backend.ok("GET", "/account")["email"] == backend.credentials["email"]
 
 
@@ -232,7 +232,7 @@ def test_files_are_private_in_a_directory_that_is_not(tmp_path: Path) -> None:
 
 def test_both_loopback_addresses_are_ours(backend: Backend) -> None:
     for address in ("127.0.0.1", "[::1]"):
-        answer = backend.session.get(f"http://{address}:{backend.port}/account", timeout=5)
+        answer = backend.session.get(f"http://{address}:{backend.port}/account", timeout=30)
         assert answer.json()["email"] == backend.credentials["email"]
 
 

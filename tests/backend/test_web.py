@@ -111,8 +111,8 @@ def test_an_apps_host_never_leads_to_the_api_nor_the_apis_to_an_app(api: Backend
     assert get(api, "localhost", "/account", **token).json()["email"] == api.credentials["email"]
     assert get(api, f"localhost.{app}.example", "/account", **token).status_code == 403
     with requests.Session() as kept:
-        first = kept.get(f"{api.url}/account", headers=token, timeout=10)
-        second = kept.get(f"{api.url}/account", headers={**token, "Host": f"{app}.localhost"}, timeout=10)
+        first = kept.get(f"{api.url}/account", headers=token, timeout=30)
+        second = kept.get(f"{api.url}/account", headers={**token, "Host": f"{app}.localhost"}, timeout=30)
     assert (first.status_code, second.status_code) == (200, 403)
 
 

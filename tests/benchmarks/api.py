@@ -101,7 +101,7 @@ def bare(folder: Path) -> Iterator[int]:
 
     def answers() -> bool:
         try:
-            return requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok
+            return requests.get(f"http://127.0.0.1:{port}/", timeout=30).ok
         except requests.ConnectionError:
             return False
 

@@ -201,7 +201,7 @@ def rendezvous(pem: Path) -> Iterator[Dyno]:
             thread.join()
 
 
-def until(fact: Callable[[], object], within_s: float = 30) -> None:
+def until(fact: Callable[[], object], within_s: float = 90) -> None:
     deadline = time.monotonic() + within_s
     while not fact():
         assert time.monotonic() < deadline, "it did not become true in time"

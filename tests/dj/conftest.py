@@ -19,7 +19,7 @@ from hkcli.dj.migrations.report import Report
 from tests.dj.servers import postgresql, why_no_postgresql
 
 REPOSITORY = Path(__file__).parent.parent.parent
-DEADLINE_S = 60
+DEADLINE_S = 120
 
 MIGRATION_2009 = """\
 class CreateDelayedJobs < ActiveRecord::Migration

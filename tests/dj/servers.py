@@ -66,7 +66,7 @@ def accepts(port: int) -> bool:
     import psycopg
 
     try:
-        psycopg.connect(f"host=127.0.0.1 port={port} user=postgres dbname=postgres", connect_timeout=5).close()
+        psycopg.connect(f"host=127.0.0.1 port={port} user=postgres dbname=postgres", connect_timeout=30).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.backends import Backend
 
-TIMEOUT_S = 90
+TIMEOUT_S = 180
 
 
 @dataclass(frozen=True)

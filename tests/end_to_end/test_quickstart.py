@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
@@ -64,7 +63,7 @@ def test_the_whole_quick_start_happens_and_leaves_nothing(shell: Shell, tmp_path
     started = re.search(r"app\[worker\.1\]: \*\*\* Starting job worker host:railgun\.\d+ pid:(\d+)", played.out)
     assert started and f"The worker's process {started[1]} is gone." in played.out
     assert list(place.iterdir()) == []
-    wait_for(lambda: processes_in(place) == [], "every process to end", 2)
+    wait_for(lambda: processes_in(place) == [], "every process to end")
     assert {each.name for each in shell.home.iterdir()} <= {".gitconfig"}
 
 
@@ -103,7 +102,7 @@ def test_a_tour_that_is_kept_says_how_to_go_on_and_to_end(shell: Shell, tmp_path
     assert "Created dj-" in shell.ok("bash", "-e", "-c", script).out
     shell.ok("bash", "-e", "-c", f"{exports}\n{ending}")
     assert list(place.iterdir()) == []
-    wait_for(lambda: processes_in(place) == [], "every process to end", 2)
+    wait_for(lambda: processes_in(place) == [], "every process to end")
 
 
 def test_the_tour_stops_at_the_first_wrong_outcome(shell: Shell, tmp_path: Path) -> None:
@@ -117,10 +116,9 @@ def test_the_tour_stops_at_the_first_wrong_outcome(shell: Shell, tmp_path: Path)
         'PATH=${PATH#*:}; PATH=${PATH#*:}; exec git "$@"\n'
     )
     git.chmod(0o755)
-    started = time.monotonic()
     played = shell("heroku", "quickstart", TMPDIR=str(place), PATH=f"{programs}:{shell.environment['PATH']}")
     assert played.status == 1
     assert "no route to nowhere" in played.out and "rake db:migrate" not in played.out
     assert "`git push heroku master` ended with status 7" in played.err
-    assert list(place.iterdir()) == [] and time.monotonic() - started < 60
-    wait_for(lambda: processes_in(place) == [], "every process to end", 2)
+    assert list(place.iterdir()) == []
+    wait_for(lambda: processes_in(place) == [], "every process to end")

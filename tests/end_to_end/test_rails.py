@@ -73,7 +73,7 @@ class Rails:
     def says(self, text: str, times: int = 1) -> str:
         """The log, once it has this so often."""
         logs = partial(self.backend.logs, self.app)
-        wait_for(lambda: logs().count(text) >= times, f"{text!r}, {times} times", within_s=90)
+        wait_for(lambda: logs().count(text) >= times, f"{text!r}, {times} times", within_s=180)
         return logs()
 
     def worker_pid(self, nth: int) -> int:
@@ -93,7 +93,7 @@ class Gated:
         self.folder = folder
 
     def said(self, what: str, times: int = 1) -> None:
-        wait_for(lambda: self.text().count(what) >= times, f"the job to say {what!r}, {times} times", within_s=90)
+        wait_for(lambda: self.text().count(what) >= times, f"the job to say {what!r}, {times} times", within_s=180)
 
     def text(self) -> str:
         said = self.folder / "said"
