@@ -25,6 +25,7 @@ from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.ending import Ending
 from hkcli.backend.engines import usage
 from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.local import LocalEngine
@@ -180,6 +181,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
         handover=site.handover,
+        ending=Ending(),
         browser_logins=BrowserLogins(),
     )
     return Assembly(platform, reconciling)

@@ -8,6 +8,7 @@ from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
+from hkcli.backend.ending import Ending
 from hkcli.backend.faults import Faults
 from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home
@@ -48,4 +49,5 @@ class Platform:
     rate_limits: RateLimits
     faults: Faults
     handover: Handover
+    ending: Ending
     browser_logins: BrowserLogins

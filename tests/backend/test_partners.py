@@ -4,6 +4,7 @@ import copy
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
@@ -298,6 +299,29 @@ def make_and_unmake_with_interruptions(backend: Backend, partner: Partner) -> No
     assert partner.resources == {}
     backend.ok("DELETE", "/backend/addons/echo-chamber")
     assert "echo-chamber" not in [each["name"] for each in backend.ok("GET", "/addon-services")]
+
+
+def test_who_waits_for_a_partner_is_told_when_the_backend_is_stopped(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path) as (backend, partner):
+        app = backend.ok("POST", "/apps", {})["name"]
+        small = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber"})["name"]
+        silent = {"plan": "echo-chamber:silent"}
+        with ThreadPoolExecutor() as threads:
+            made = threads.submit(backend.call, "POST", f"/apps/{app}/addons", silent)
+            changed = threads.submit(backend.call, "PATCH", f"/apps/{app}/addons/{small}", silent)
+            partner.wait_for_requests("POST", "silent")
+            partner.wait_for_requests("PUT", "silent")
+            capfd.readouterr()
+            backend.stop()
+        assert [each.result().status_code for each in (made, changed)] == [503, 503]
+        assert re.fullmatch(
+            r"The backend is being stopped; echo-chamber-\S+ is made when it is back\.", made.result().json()["message"]
+        )
+        again = "The backend is being stopped; ask for echo-chamber:silent again when it is back."
+        assert changed.result().json()["message"] == again
+        assert capfd.readouterr().err == ""
 
 
 def test_a_browser_is_logged_in_to_the_partners_dashboard(backend: Backend, partner: Partner) -> None:
