@@ -44,6 +44,9 @@ class Platform:
     urls: Urls
     seal: Seal
     links: Links
+    """To dashboards of ours."""
+    partner_links: Links
+    """To those of third parties."""
     watches: Watches
     ca_pem: str
     rate_limits: RateLimits

@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -274,10 +275,12 @@ def test_an_open_page_does_not_hold_up_the_end_of_the_backend(
 
 def test_a_ticket_is_taken_once_and_only_by_the_run_that_made_it() -> None:
     seal = Seal(b"s" * 32)
-    links, later = Links(seal), Links(seal)
+    links, later, others = Links(seal, "one"), Links(seal, "one"), Links(seal, "another")
     ticket = links.ticket("user", "addon")
     with pytest.raises(NotFound):
         later.take(ticket)
+    with pytest.raises(NotFound):
+        others.take(ticket)
     assert links.take(ticket) == ("user", "addon")
     with pytest.raises(NotFound):
         links.take(ticket)
@@ -285,9 +288,19 @@ def test_a_ticket_is_taken_once_and_only_by_the_run_that_made_it() -> None:
         links.take(seal.close("logs", {"user": "user", "addon": "addon"}))
 
 
+def test_a_ticket_ends_after_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    links, begun = Links(Seal(b"s" * 32), "one"), time.time()
+    early, late = links.ticket("user", "addon"), links.ticket("user", "other")
+    monkeypatch.setattr(time, "time", lambda: begun + 9 * 60)
+    assert links.take(early) == ("user", "addon")
+    monkeypatch.setattr(time, "time", lambda: begun + 11 * 60)
+    with pytest.raises(NotFound):
+        links.take(late)
+
+
 def test_a_link_stays_the_same_until_it_is_taken_or_half_its_life_is_over() -> None:
     now = [0.0]
-    links = Links(Seal(b"s" * 32), lambda: now[0])
+    links = Links(Seal(b"s" * 32), "one", lambda: now[0])
     first = links.ticket("user", "addon")
     assert links.ticket("user", "addon") == first != links.ticket("other", "addon")
     links.take(first)

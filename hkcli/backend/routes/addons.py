@@ -176,7 +176,7 @@ def log_in(call: Call) -> Answer:
     """What a browser has to send to be logged in to the partner's dashboard. Not in the published schema."""
     addon = found(call)
     manifest = providers.manifest(addon.service)
-    if manifest is None or manifest.sso_url is None or manifest.sso_salt is None:
+    if manifest is None or not sso.is_offered(addon.service):
         raise NotFound(f"{addon.name} has no dashboard.", "sso")
     return {
         "action": manifest.sso_url,
