@@ -130,8 +130,8 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         store, home.addons, PartnerAPI(trust, settings.partner_answer_s), seal, site.api_url, works
     )
     partners.load(store)
-    release_phase.fail_interrupted(works)
     draining.wake()
+    release_phase.fail_interrupted(works)
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
     builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
