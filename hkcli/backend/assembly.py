@@ -134,7 +134,8 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     release_phase.fail_interrupted(works)
     repositories = Repositories(home.repositories)
     repositories.install_hooks()
-    builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
+    urls, ending = Urls(site.api_url, home.secret()), Ending()
+    builds = Builds(home, works, repositories, urls, outputs, phases, ending)
 
     await engine.reap_strays()
     await resume(provisioning, postgres, home)
@@ -182,7 +183,7 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
         handover=site.handover,
-        ending=Ending(),
+        ending=ending,
         browser_logins=BrowserLogins(),
     )
     return Assembly(platform, reconciling)

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from hkcli.backend import buildpacks, installations, procfile, releases, slugs
 from hkcli.backend.buildpacks import BuildFailed, Buildpack, Output, Source
+from hkcli.backend.ending import Ending
 from hkcli.backend.engines.unpack import SlugError
-from hkcli.backend.errors import Conflict, InvalidParams, NotFound
+from hkcli.backend.errors import Conflict, InvalidParams, NotFound, ServiceUnavailable
 from hkcli.backend.home import Home, remove
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.release_phase import ReleasePhases
@@ -27,7 +28,7 @@ from hkcli.backend.work import Work, Works, asked_by
 TIMEOUT_S = 15 * 60
 """As on Heroku."""
 
-
+BUILD_AGAIN = "have it built again when it is back"
 RELEASE_COMMAND_DECLARED = (
     " !     Release command declared: this new release will not be available until the command succeeds."
 )
@@ -70,9 +71,10 @@ class Builds:
         urls: Urls,
         outputs: LiveOutputs,
         phases: ReleasePhases,
+        ending: Ending,
     ) -> None:
         self.home, self.works, self.repositories, self.urls = home, works, repositories, urls
-        self.outputs, self.phases = outputs, phases
+        self.outputs, self.phases, self.ending = outputs, phases, ending
         self._tasks: dict[str, asyncio.Task[bool]] = {}
         self._building: set[str] = set()
 
@@ -101,7 +103,10 @@ class Builds:
             build = self.order(work, Order(app_id, user_id, commit, place), out)
         if not await self._outcome(self._tasks[build.id]):
             return False
-        await self._tell_release(app_id, build.id, out)
+        try:
+            await self.ending.or_else(self._tell_release(app_id, build.id, out), "its release command ends with it")
+        except ServiceUnavailable as error:
+            out(f" !     {error} See: heroku releases")
         return True
 
     def order(self, work: Work, order: Order, out: Output | None = None) -> Build:
@@ -132,6 +137,7 @@ class Builds:
         task.cancel()
 
     async def close(self) -> None:
+        """End what is under way; whoever waits for it is told."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -178,7 +184,8 @@ class Builds:
             except BaseException as error:
                 self._fail(order, build_id)
                 if isinstance(error, asyncio.CancelledError):
-                    _tell_failure(tell, BuildFailed("The build was cancelled."), f"Push rejected to {name}.{kept}")
+                    told = self.ending.words(BUILD_AGAIN) if self.ending.has_begun else "The build was cancelled."
+                    _tell_failure(tell, BuildFailed(told), f"Push rejected to {name}.{kept}")
                 raise
             if has_command:
                 tell(RELEASE_COMMAND_DECLARED)

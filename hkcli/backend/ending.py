@@ -20,9 +20,16 @@ class Ending:
         self._begun = asyncio.Event()
         self._why = ""
 
+    @property
+    def has_begun(self) -> bool:
+        return self._begun.is_set()
+
     def begin(self, why: str) -> None:
         self._why = why
         self._begun.set()
+
+    def words(self, consequence: str) -> str:
+        return f"{self._why}; {consequence}."
 
     async def or_else(self, wanted: Awaitable[Result], consequence: str) -> Result:
         """What is waited for. Raises ServiceUnavailable, with the consequence, when the end comes before it."""
@@ -32,5 +39,5 @@ class Ending:
         finally:
             await finish(waiting, within_s=0)
         if waiting.cancelled():
-            raise ServiceUnavailable(f"{self._why}; {consequence}.")
+            raise ServiceUnavailable(self.words(consequence))
         return waiting.result()

@@ -13,6 +13,7 @@ class LiveOutputs:
 
     def __init__(self) -> None:
         self._growing: dict[Path, asyncio.Event] = {}
+        self._is_ending = False
 
     def open(self, path: Path) -> "LiveOutput":
         return LiveOutput(path, self._growing)
@@ -25,9 +26,15 @@ class LiveOutputs:
                 grown = self._growing.get(path)
                 while data := file.read(READ_BYTES):
                     yield data
-                if grown is None:
+                if grown is None or self._is_ending:
                     return
                 await grown.wait()
+
+    def end_streams(self) -> None:
+        """Those who follow get what there is by now, and no more."""
+        self._is_ending = True
+        for grown in self._growing.values():
+            grown.set()
 
 
 class LiveOutput:

@@ -83,6 +83,8 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
         finally:
             reception.doorway.close()
             platform.ending.begin(ending.REPLACED if wants_another else ending.STOPPED)
+            await platform.builds.close()
+            platform.outputs.end_streams()
             platform.browser_logins.close()
             await platform.watches.close()
             platform.logplex.end_streams()

@@ -11,6 +11,7 @@ import pytest
 
 from hkcli.backend.engines import usage
 from hkcli.backend.engines.usage import parse_rollup
+from hkcli.backend.errors import InvalidParams
 from hkcli.backend.metering import MB, Load, Metering, quota_bytes
 from tests.backend.runtime import make_slug, make_spec, until
 from tests.backend.runtime import run as run_loop
@@ -126,6 +127,12 @@ def test_the_quota_is_that_of_the_dynos_size() -> None:
         1024,
         14336,
     ]
+
+
+def test_an_unknown_size_is_told_in_herokus_words() -> None:
+    sizes = "Eco, Basic, Standard-1X, Standard-2X, Performance-M and Performance-L"
+    with pytest.raises(InvalidParams, match=f"^No such size as x. Available dyno sizes are {sizes}.$"):
+        quota_bytes("x")
 
 
 def test_a_load_average_nears_the_number_of_runnable_processes() -> None:
