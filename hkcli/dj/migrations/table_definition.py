@@ -1,16 +1,14 @@
 """What the block of create_table says: columns, keys, constraints and indexes, before any of it is made."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from hkcli.dj.migrations.column_types import SchemaError, no_binds
+from hkcli.dj.migrations.definitions import Definitions
 from hkcli.dj.migrations.names import check_name
 from hkcli.dj.migrations.syntax import Call, RawSQL
-
-if TYPE_CHECKING:
-    from hkcli.dj.migrations.schema import Schema
 
 AUTO_KEYS = {"primary_key", "integer", "bigint", "serial", "bigserial"}
 
@@ -18,8 +16,8 @@ AUTO_KEYS = {"primary_key", "integer", "bigint", "serial", "bigserial"}
 class TableDefinition:
     """What the block of create_table says."""
 
-    def __init__(self, schema: "Schema", table: str, options: dict[str, Any]) -> None:
-        self.schema = schema
+    def __init__(self, definitions: Definitions, table: str, options: dict[str, Any]) -> None:
+        self.definitions = definitions
         self.table = table
         self.has_auto_key = False
         self.columns: dict[str, sa.Column[Any]] = {}
@@ -56,21 +54,21 @@ class TableDefinition:
         self._primary_key(key, kind, **rest)
 
     def _primary_key(self, name: str, kind: str = "primary_key", **options: Any) -> None:
-        kind, dialect = str(kind), self.schema.dialect
+        kind, dialect, compat = str(kind), self.definitions.dialect, self.definitions.compat
         if kind in AUTO_KEYS and "default" not in options:
-            small = kind in ("integer", "serial") or (kind == "primary_key" and not self.schema.compat.keys_are_bigint)
+            small = kind in ("integer", "serial") or (kind == "primary_key" and not compat.keys_are_bigint)
             key_type = sa.Integer() if small or dialect == "sqlite" else sa.BigInteger()
             self._define(sa.Column(str(name), key_type, primary_key=True, autoincrement=True))
             self.has_auto_key = True
             return
         if kind == "uuid" and "default" not in options and dialect == "postgresql":
-            options["default"] = RawSQL(self.schema.compat.uuid_default)
+            options["default"] = RawSQL(compat.uuid_default)
         elif kind == "uuid" and isinstance(options.get("default"), str):
             options["default"] = RawSQL(options["default"])
         self._define(self._key_column(name, kind, options))
 
     def _key_column(self, name: str, kind: str, options: dict[str, Any]) -> sa.Column[Any]:
-        column = self.schema.column(name, kind, options | {"null": False})
+        column = self.definitions.column(name, kind, options | {"null": False})
         column.primary_key, column.autoincrement = True, False
         return column
 
@@ -83,7 +81,7 @@ class TableDefinition:
         if primary_key:
             self._define(self._key_column(name, str(column_type), options))
         else:
-            self._define(self.schema.column(name, str(column_type), options))
+            self._define(self.definitions.column(name, str(column_type), options))
         if index:
             self._index(name, **(index if isinstance(index, dict) else {}))
 
@@ -94,22 +92,22 @@ class TableDefinition:
 
     def _timestamps(self, *, null: bool | None = None, **options: Any) -> None:
         for name in ("created_at", "updated_at"):
-            self._column(name, "datetime", **self.schema.timestamp_options(null, options))
+            self._column(name, "datetime", **self.definitions.timestamp_options(null, options))
 
     def _index(self, columns: Any, **options: Any) -> None:
         self.indexes.append((columns, options | self._if_not_exists))
 
     def _references(self, *names: str, **options: Any) -> None:
         for name in names:
-            for column, column_type, column_options in self.schema.reference_columns(name, options):
+            for column, column_type, column_options in self.definitions.reference_columns(name, options):
                 self._column(column, column_type, **column_options)
-            if index := self.schema.reference_index(self.table, name, options):
+            if index := self.definitions.reference_index(self.table, name, options):
                 self._index(index[0], **index[1])
-            if key := self.schema.reference_foreign_key(name, options):
+            if key := self.definitions.reference_foreign_key(name, options):
                 self._foreign_key(key[0], **key[1])
 
     def _foreign_key(self, to_table: str, **options: Any) -> None:
-        key = self.schema.foreign_key(self.table, to_table, options)
+        key = self.definitions.foreign_key(self.table, to_table, options)
         to = ".".join(key["to"])
         # Alembic makes an empty table of that name so that the key has something to refer to.
         self._constraints.append(
