@@ -90,27 +90,23 @@ class Site:
     handover: Handover
 
 
+@dataclass(frozen=True)
+class Runtime:
+    """What runs dynos and carries their logs."""
+
+    logplex: Logplex
+    draining: Draining
+    hosts: Hosts
+    engine: LocalEngine
+    supervisor: Supervisor
+
+
 async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Assembly:
     """Make the parts and have them run; `life` ends them. Dynos of an earlier run are gone when this returns."""
-    home = settings.home
-    logplex = Logplex(home.logs)
-    life.callback(logplex.close)
-    authority = site.authority
-    bundle = authority.ca_path.with_name("bundle.pem")
-    write_private(bundle, trusted(authority.ca_pem))
-    tls, trust = authority.ssl_context(), ssl.create_default_context(cafile=str(bundle))
-
-    draining = Draining(logplex, home.drains, lambda: log_drains(store), trust)
-    life.push_async_callback(draining.close)
-    rendezvous = Rendezvous(tls, host=settings.host)
-    await rendezvous.start()
-    life.push_async_callback(rendezvous.close)
-    path = os.environ.get("PATH", os.defpath)
-    hosts = Hosts(home.hosts)
-    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
-    patience = Patience(stop_s=settings.stop_grace_s)
-    supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
-    outputs = LiveOutputs()
+    home, seal, outputs, ending = settings.home, Seal(settings.home.seal_key()), LiveOutputs(), Ending()
+    trust = trust_of(site.authority)
+    runtime = await runtime_of(settings, store, site, trust, life)
+    supervisor, logplex = runtime.supervisor, runtime.logplex
     phases = ReleasePhases(home, store, supervisor, outputs)
     postgres = PostgresServer.at(home.root, home.engine_id(), settings.postgres_url)
     databases = Databases(postgres, home.engine_id())
@@ -121,45 +117,20 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     provisioning = Provisioning(store, home.addons, maker)
 
     def wake() -> None:
-        for part in (supervisor, phases, draining, provisioning):
+        for part in (supervisor, phases, runtime.draining, provisioning):
             part.wake()
 
     works = phases.works = provisioning.works = Works(store, logplex, wake)
-    seal = Seal(home.seal_key())
-    resources = PartnerResources(
-        store, home.addons, PartnerAPI(trust, settings.partner_answer_s), seal, site.api_url, works
-    )
+    partner_api = PartnerAPI(trust, settings.partner_answer_s)
+    resources = PartnerResources(store, home.addons, partner_api, seal, site.api_url, works)
     partners.load(store)
-    draining.wake()
+    runtime.draining.wake()
     release_phase.fail_interrupted(works)
-    repositories = Repositories(home.repositories)
+    repositories, urls = Repositories(home.repositories), Urls(site.api_url, home.secret())
     repositories.install_hooks()
-    urls, ending = Urls(site.api_url, home.secret()), Ending()
     builds = Builds(home, works, repositories, urls, outputs, phases, ending)
-
-    await engine.reap_strays()
-    await resume(provisioning, postgres, home)
-    orphans = Orphans(store, hosts, logplex)
-    orphans.start()
-    metering = Metering(
-        supervisor.running,
-        partial(usage.of_dynos, home.engine_id()),
-        lambda: reporting(store),
-        logplex,
-        every_s=settings.metering_s,
-    )
-    metering.start()
-    reconciling = asyncio.create_task(supervisor.run())
-    life.push_async_callback(finish, reconciling)
-    for close in (
-        postgres.stop,
-        orphans.close,
-        provisioning.close,
-        phases.close,
-        supervisor.shutdown,
-        metering.close,
-        builds.close,
-    ):
+    reconciling = await begin(settings, store, runtime, provisioning, postgres, life)
+    for close in (phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
@@ -178,8 +149,8 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         seal=seal,
         links=Links(seal, "dashboard-link"),
         partner_links=Links(seal, "partner-link"),
-        watches=Watches(store, supervisor.dynos, logplex, hosts.is_living),
-        ca_pem=authority.ca_pem,
+        watches=Watches(store, supervisor.dynos, logplex, runtime.hosts.is_living),
+        ca_pem=site.authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
         handover=site.handover,
@@ -187,6 +158,52 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         browser_logins=BrowserLogins(),
     )
     return Assembly(platform, reconciling)
+
+
+async def runtime_of(
+    settings: Settings, store: Store, site: Site, trust: ssl.SSLContext, life: AsyncExitStack
+) -> Runtime:
+    home = settings.home
+    logplex = Logplex(home.logs)
+    life.callback(logplex.close)
+    draining = Draining(logplex, home.drains, lambda: log_drains(store), trust)
+    life.push_async_callback(draining.close)
+    rendezvous = Rendezvous(site.authority.ssl_context(), host=settings.host)
+    await rendezvous.start()
+    life.push_async_callback(rendezvous.close)
+    path, hosts = os.environ.get("PATH", os.defpath), Hosts(home.hosts)
+    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
+    patience = Patience(stop_s=settings.stop_grace_s)
+    supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
+    return Runtime(logplex, draining, hosts, engine, supervisor)
+
+
+async def begin(
+    settings: Settings,
+    store: Store,
+    runtime: Runtime,
+    provisioning: Provisioning,
+    postgres: PostgresServer,
+    life: AsyncExitStack,
+) -> "asyncio.Task[None]":
+    """Have dynos and add-ons run, once those of an earlier run are gone. The task ends only with the supervisor."""
+    home, supervisor = settings.home, runtime.supervisor
+    await runtime.engine.reap_strays()
+    life.push_async_callback(postgres.stop)
+    await resume(provisioning, postgres, home)
+    orphans = Orphans(store, runtime.hosts, runtime.logplex)
+    life.push_async_callback(orphans.close)
+    life.push_async_callback(provisioning.close)
+    orphans.start()
+    measure = partial(usage.of_dynos, home.engine_id())
+    metering = Metering(
+        supervisor.running, measure, lambda: reporting(store), runtime.logplex, every_s=settings.metering_s
+    )
+    life.push_async_callback(metering.close)
+    metering.start()
+    reconciling = asyncio.create_task(supervisor.run())
+    life.push_async_callback(finish, reconciling)
+    return reconciling
 
 
 def wanted(store: Store, home: Home) -> list[DynoSpec]:
@@ -217,6 +234,13 @@ async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Hom
         except PostgresError as error:
             log.error("event=postgresql_unavailable reason=%s", error)
     provisioning.resume()
+
+
+def trust_of(authority: Authority) -> ssl.SSLContext:
+    """For calls to others; and, in the data directory, for clients."""
+    bundle = authority.ca_path.with_name("bundle.pem")
+    write_private(bundle, trusted(authority.ca_pem))
+    return ssl.create_default_context(cafile=str(bundle))
 
 
 def trusted(ca_pem: str) -> bytes:
