@@ -20,6 +20,7 @@ from hkcli.backend.ephemeral import STOP_GRACE_S, run, temporary_home
 from hkcli.backend.errors import PlatformError
 from hkcli.backend.home import ForeignStore, Home, HomeInUse
 from hkcli.backend.listening import CannotListen
+from hkcli.backend.metering import METERING_S
 from hkcli.backend.server import serve
 from hkcli.backend.store import StoreError
 
@@ -43,6 +44,7 @@ def settings(words: argparse.Namespace, home: Home) -> Settings:
         postgres_url=words.postgres,
         durable=not words.ephemeral,
         partner_answer_s=words.partner_timeout,
+        metering_s=words.metering,
     )
 
 
@@ -100,6 +102,13 @@ def main() -> int:
         default=ANSWER_S,
         metavar="SECONDS",
         help="for an answer of a third party's add-on service",
+    )
+    parser.add_argument(
+        "--metering",
+        type=float,
+        default=METERING_S,
+        metavar="SECONDS",
+        help="between two looks at the memory of dynos",
     )
     parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"

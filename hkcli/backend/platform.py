@@ -9,6 +9,7 @@ from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
+from hkcli.backend.ending import Ending
 from hkcli.backend.faults import Faults
 from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home
@@ -45,9 +46,13 @@ class Platform:
     urls: Urls
     seal: Seal
     links: Links
+    """To dashboards of ours."""
+    partner_links: Links
+    """To those of third parties."""
     watches: Watches
     ca_pem: str
     rate_limits: RateLimits
     faults: Faults
     handover: Handover
+    ending: Ending
     browser_logins: BrowserLogins

@@ -16,7 +16,7 @@ from typing import Any, cast
 import uvicorn
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, hosts, restoring, snapshots
+from hkcli.backend import accounts, builds, ending, hosts, restoring, snapshots
 from hkcli.backend.addons.postgresql_server import whole
 from hkcli.backend.application import application
 from hkcli.backend.assembly import Assembly, Settings, Site, assemble, trust_of
@@ -91,6 +91,9 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
             await finish(wanted, within_s=0)
         finally:
             reception.doorway.close()
+            platform.ending.begin(ending.REPLACED if wants_another else ending.STOPPED)
+            await platform.builds.close()
+            platform.outputs.end_streams()
             platform.browser_logins.close()
             await platform.watches.close()
             platform.logplex.end_streams()

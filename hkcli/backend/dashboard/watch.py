@@ -17,7 +17,8 @@ from hkcli.backend.dashboard.book import Book, Reading, Subject, facts_of
 from hkcli.backend.dashboard.charts import AXES_S, Sample
 from hkcli.backend.dynos import Dyno
 from hkcli.backend.errors import Conflict
-from hkcli.backend.logplex import Logplex, Tail
+from hkcli.backend.log_channel import Tail
+from hkcli.backend.logplex import Logplex
 from hkcli.backend.store import App, Store
 
 REFRESH_S = 1.0
@@ -172,7 +173,7 @@ class Watches:
             lambda: subject_of(self._store, app_id),
             lambda: self._dynos(app_id),
             lambda: self._logplex.open_tail(app_id, after=0, limit_bytes=LOG_BYTES),
-            lambda tail: self._logplex.close_tail(app_id, tail),
+            self._logplex.close_tail,
             self._is_living,
         )
 

@@ -56,6 +56,15 @@ def message(title: str, text: str, status: int, command: str = "", back: str = "
     return HTMLResponse(pages.render("message", **values), status, HEADERS)
 
 
+def is_only_a_look(request: Request) -> bool:
+    """Whether nobody is about to see the page: a link that works once is not used up by that."""
+    return request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", "")
+
+
+def link_has_ended(command: str) -> Response:
+    return message("The link has ended", "This link was used already, or is too old. Ask for a new one:", 403, command)
+
+
 def shown(request: Request, who: Visitor, template: str, **values: Any) -> Response:
     standard = {"who": who, "path": request.url.path, "here": template, "heading": "", "said": ""}
     return HTMLResponse(pages.render(template, **(standard | values)), headers=HEADERS)
@@ -64,13 +73,12 @@ def shown(request: Request, who: Visitor, template: str, **values: Any) -> Respo
 async def opening(request: Request) -> Response:
     """Takes the link's ticket. The page leads on by itself, so that even from elsewhere the cookie is sent along."""
     platform: Platform = request.app.state.platform
-    if request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", ""):
+    if is_only_a_look(request):
         return Response(status_code=503, headers=HEADERS)
     try:
         user_id, addon_id = platform.links.take(request.path_params["ticket"])
     except NotFound:
-        told = "This link was used already, or is too old. Ask for a new one:"
-        return message("The link has ended", told, 403, "heroku addons:open dj --app APP")
+        return link_has_ended("heroku addons:open dj --app APP")
     response = HTMLResponse(pages.render("opening", target=f"/dashboard/{addon_id}/"), headers=HEADERS)
     access.let_in(platform, request, response, user_id, addon_id)
     return response
