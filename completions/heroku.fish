@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as --browser -b --buildpack -c --cert --chance --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as --browser -b --buildpack -c --cert --chance --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --job --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -249,12 +249,15 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours dj' -l max-failed -x -d 'fail if more jobs were given up'
     complete -c $program -n '__heroku_is ours dj' -l once -d 'one picture, not a live screen'
     complete -c $program -n '__heroku_is ours dj:jobs' -l failed -d 'only those that were given up'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l job -x -d 'only of this class'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l matching -x -d 'only with this text in handler or error'
     complete -c $program -n '__heroku_is ours dj:jobs releases' -l num -s n -x -d 'how many'
     complete -c $program -n '__heroku_is ours dj:jobs' -l queue -x -d 'only of this queue'
     complete -c $program -n '__heroku_is ours dj:jobs' -l running -d 'only those that a worker has locked'
     complete -c $program -n '__heroku_is ours dj:jobs' -l waiting -d 'only those that wait'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l dry-run -d 'say how many, and change nothing'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l failed -d 'those that were given up'
+    complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l job -x -d 'those of this class'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l matching -x -d 'those with this text in handler or error'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l queue -x -d 'those of this queue'
     complete -c $program -n '__heroku_is ours dj:unlock' -l dry-run -d 'say which, and change nothing'

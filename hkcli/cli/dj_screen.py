@@ -137,14 +137,17 @@ def depth(screen: "Snapshot") -> list[Line]:
         line.append((f"so far: still counting, {counted.rows:,} rows", "yellow"))
     elif counted.age_s >= 2:
         line.append((f"counted {counted.age_s:.0f} s ago", "dim"))
-    ages = [("oldest", screen.oldest_due_s), ("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
-    return [line, [("Due for  ", "bold"), *figures(ages, screen.unknown.get("oldest_due_s", ""))]]
+    ages = figures([("oldest", screen.oldest_due_s)], screen.unknown.get("oldest_due_s", ""))
+    if screen.wait_p50_s is not None:
+        waits = [("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
+        ages += figures(waits, "", "~" if screen.wait_is_estimated else "")
+    return [line, [("Due for  ", "bold"), *ages]]
 
 
-def figures(values: Sequence[tuple[str, float | None]], reason: str) -> Line:
+def figures(values: Sequence[tuple[str, float | None]], reason: str, about: str = "") -> Line:
     if all(value is None for _, value in values):
         return [(reason[:1].lower() + reason[1:] or UNKNOWN, "dim")]
-    return [(f"{label} {UNKNOWN if value is None else took(value)}   ", "") for label, value in values]
+    return [(f"{label} {UNKNOWN if value is None else about + took(value)}   ", "") for label, value in values]
 
 
 def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
@@ -251,6 +254,8 @@ def errors(screen: "Snapshot") -> list[Line]:
         if group.next_run and group.next_run > screen.at:
             line.insert(1, (f"next in {span((group.next_run - screen.at).total_seconds())}  ", "dim"))
         lines.append(line)
+    if screen.errors_elsewhere:
+        lines.append([(f"{screen.errors_elsewhere:>7,}x  other errors", "dim")])
     return lines if len(lines) > 1 else []
 
 

@@ -156,6 +156,19 @@ def test_jobs_can_be_asked_for_by_state_and_queue(heroku, known):
     assert "No such jobs on demo" in heroku("dj:jobs", "--queue", "other", "--app", "demo").stderr
 
 
+def test_jobs_can_be_asked_for_by_class_and_text(heroku, known):
+    for words, ids in [
+        (("--job", "MailJob", "--matching", "no paper"), "2"),
+        (("--job", "MailJob", "--running"), "34"),
+        (("--job", "Mail"), ""),
+    ]:
+        known()
+        assert [line[0] for line in heroku("dj:jobs", *words, "--app", "demo").stdout.splitlines()] == list(ids)
+    known(log=False, facts=False)
+    told = heroku("dj:retry", "--job", "MailJob", "--failed", "--dry-run", "--app", "demo").stderr
+    assert told == "1 job on demo would be tried again. Nothing was changed.\n"
+
+
 def test_show_decodes_the_handler_and_gives_the_whole_error(heroku, known):
     known()
     shown = heroku("dj:show", "2", "--app", "demo").stdout
@@ -263,6 +276,13 @@ def test_a_command_too_long_for_a_line_can_still_be_copied():
     first, second = command_lines(command, 80)
     assert first.endswith(" --app \\") and len(first) <= 80 and second == "    lingering-mist"
     assert command_lines(command, 200) == [f"  > {command}"]
+
+
+def test_what_is_estimated_is_marked():
+    waits = {"oldest_due_s": 9.0, "wait_p50_s": 3.0, "wait_p95_s": 8.0, "unknown": {}}
+    for is_estimated, told in [(True, "oldest 9 s   p50 ~3 s   p95 ~8 s"), (False, "oldest 9 s   p50 3 s   p95 8 s")]:
+        lines = frame(picture(**waits, wait_is_estimated=is_estimated), 80)
+        assert told in ["".join(text for text, _ in line[1:]).strip() for line in lines]
 
 
 def test_a_crash_is_told_of_a_worker_that_is_up_again():

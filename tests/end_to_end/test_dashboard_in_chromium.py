@@ -69,7 +69,7 @@ def test_a_failed_job_is_retried_by_keyboard_alone(page: Any, stage: Stage) -> N
     assert page.evaluate("document.activeElement.className") == "skip"
     reach(page, lambda: "errors" in page.evaluate("document.activeElement.closest('section')?.id || ''"))
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/jobs\?text="))
+    page.wait_for_url(re.compile(r"/jobs\?job=ImportJob&text="))
     reach(page, lambda: page.evaluate("document.activeElement.getAttribute('href') || ''").startswith("jobs/"))
     page.keyboard.press("Enter")
     page.wait_for_selector("pre.trace")

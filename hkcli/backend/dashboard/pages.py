@@ -53,9 +53,15 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"span": span, "duration": duration, "clock": clock, "count": "{:,}".format}
+    environment.filters |= {"span": span, "duration": duration, "age": age, "clock": clock, "count": "{:,}".format}
     environment.globals["version"] = version()
     return environment
+
+
+def age(seconds: float) -> str:
+    """In one unit: `3 h` for all that is less than four."""
+    parts = span(seconds).split()
+    return " ".join(parts[:2])
 
 
 def clock(moment: datetime) -> str:

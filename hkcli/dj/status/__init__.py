@@ -119,6 +119,11 @@ class JobTable:
         tally = self._census.tally if self._census else None
         return tally is not None and tally.ended_at is not None
 
+    @property
+    def is_large(self) -> bool:
+        """Whether one look does not count all of it, so that more of them in between make the figures younger."""
+        return self._census is not None and self._census.is_walking
+
     def snapshot(self, now: datetime, facts: Facts, log: WorkerLog | None = None, why_no_log: str = "") -> Snapshot:
         return compose(
             now,
