@@ -127,7 +127,8 @@ def test_more_kinds_of_errors_than_anyone_reads_are_counted_all_the_same(
 ) -> None:
     monkeypatch.setattr("hkcli.dj.status.census.FAILURES_KEPT", 3)
     queue.enqueue_many([NewJob(MAIL, run_at=NOW)] * 10, NOW)
-    app_anywhere.execute("UPDATE delayed_jobs SET last_error = substr('abcdefghij', CAST(id AS integer), 1) || ' is no word'")
+    letter = "substr('abcdefghij', CAST(id AS integer), 1)"
+    app_anywhere.execute(f"UPDATE delayed_jobs SET last_error = {letter} || ' is no word'")
     with looked(app_anywhere) as table:
         screen = table.snapshot(NOW, FACTS)
     assert (len(screen.errors), screen.errors_elsewhere) == (3, 7)

@@ -24,7 +24,8 @@ from hkcli.dj.status import (
 
 COUNTING_SHARE = 0.25
 """How much of the time a large table is counted, until every row was."""
-LOOK_S = 0.02
+LOOK_S = 0.04
+"""Then, a reading; most tables take less."""
 
 
 @dataclass(frozen=True)
