@@ -67,7 +67,7 @@ class Failures:
         """`row` is a line of Statements.failures."""
         self.is_one_text &= error == self.error
         self.count += row.jobs
-        self.gave_up += row.gave_up
+        self.gave_up += int(row.gave_up)  # which is a Decimal on MySQL
         if row.updated_at and (self.latest is None or row.updated_at >= self.latest):
             self.latest, self.error, self.example_id = row.updated_at, error, row.id
         if row.run_at and (self.next_run is None or row.run_at < self.next_run):
