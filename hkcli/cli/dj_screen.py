@@ -1,7 +1,7 @@
 """The status screen as lines of styled text. Pure: a snapshot and a size in, lines out; no terminal is known here."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ LEVELS = {
     "unknown": ("unknown", "yellow"),
 }
 MOST_WORKERS = 4
+LAG = 3
+"""By how many lines what is planned, and what was, is behind what is wrong and where."""
 CRASH_TOLD_S = 600
 """How long a crash is told of a worker that is up again."""
 UNKNOWN = "?"
@@ -28,37 +30,48 @@ def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unico
     """All of it when height is None; else what matters most, in so many lines."""
     top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
     sections = [
-        queues(screen),
-        waiting(screen, width),
-        running(screen),
-        errors(screen),
-        upcoming(screen),
-        kinds(screen),
+        (queues(screen), 0),
+        (waiting(screen, width), 0),
+        (running(screen), 0),
+        (errors(screen), 0),
+        (upcoming(screen), LAG),
+        (kinds(screen), LAG),
     ]
-    body = fitted([section for section in sections if section], None if height is None else height - len(top), width)
+    room = None if height is None else height - len(top)
+    body = fitted([(section, lag) for section, lag in sections if section], room, width)
     return [clipped(line, width) for line in top + body]
 
 
-def fitted(sections: list[list[Line]], room: int | None, width: int = 80) -> list[Line]:
-    """Every section gets its title and one line before any gets more; the rest goes round, a line each."""
+def fitted(sections: Sequence[tuple[list[Line], int]], room: int | None, width: int = 80) -> list[Line]:
+    """Every section gets its title and one line before any gets more; the rest goes round, a line each.
+
+    With each is its lag: by how many lines it is behind others in that."""
     if room is None:
-        return [line for section in sections for line in [[], *section]]
+        return [line for section, _ in sections for line in [[], *section]]
     shown = [0] * len(sections)
-    for least in range(2, 1 + max(map(len, sections), default=0)):
-        for place, section in enumerate(sections):
-            wanted = min(least, len(section))
+    for least in range(2, 1 + max((len(section) + lag for section, lag in sections), default=0)):
+        for place, (section, lag) in enumerate(sections):
+            wanted = min(max(2, least - lag), len(section))
             cost = wanted - shown[place]
             if 0 < cost <= room:
                 shown[place], room = wanted, room - cost
     found: list[Line] = []
-    for count, section in zip(shown, sections, strict=True):
+    for count, (section, _) in zip(shown, sections, strict=True):
         lines = section[:count]
         if 1 < count < len(section):
-            note = f"  ({count - 1} of {len(section) - 1})"
-            if sum(len(text) for text, _ in lines[0]) + len(note) <= width:
-                lines[0] = [*lines[0], (note, "dim")]
+            lines[0] = noted(lines[0], f" ({count - 1} of {len(section) - 1})", width)
         found += lines
     return found
+
+
+def noted(title: Line, note: str, width: int) -> Line:
+    """The title with a note behind its first words: in the room there, else at the end if it fits."""
+    text, style = title[0]
+    words, gap, _ = text.partition("  ")
+    room = len(text[len(words) :]) - len(text[len(words) :].lstrip()) if gap else 0
+    if room > len(note):
+        return [(words, style), (note, "dim"), (text[len(words) + len(note) :], style), *title[1:]]
+    return [*title, (note, "dim")] if sum(len(each) for each, _ in title) + len(note) <= width else title
 
 
 def clipped(line: Line, width: int) -> Line:
@@ -151,19 +164,23 @@ def figures(values: Sequence[tuple[str, float | None]], reason: str, about: str 
 
 
 def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
+    from hkcli.dj.status import SLOTS, span
+
     runs = figures([("p50", screen.run_p50_s), ("p95", screen.run_p95_s)], screen.unknown.get("run_p50_s", ""))
     lines: list[Line] = [[("Run time ", "bold"), *runs]]
     if screen.done_per_minute is None or screen.failed_per_minute is None:
         return [*lines, [("Done     ", "bold"), (screen.unknown.get("done_per_minute", UNKNOWN), "dim")]]
-    shown = list(screen.minutes)[-max(5, min(len(screen.minutes), width - 40)) :]
-    done = spark([minute.done if minute else None for minute in shown], is_unicode)
-    failed = spark([minute.failed if minute else None for minute in shown], is_unicode)
+    shown = list(screen.slots)[-max(5, min(len(screen.slots), width - 40)) :]
+    done = spark([slot.done if slot else None for slot in shown], is_unicode)
+    failed = spark([slot.failed if slot else None for slot in shown], is_unicode)
+    slot_s = screen.axis_s // SLOTS
     lines.append([("Done     ", "bold"), (done, "green"), (f"  {screen.done_per_minute:,.1f} a minute", "")])
+    lines[-1].append((f"   the last {span(slot_s * len(shown))}", "dim"))
     has_failed = screen.failed_per_minute > 0
     rate = f"  {screen.failed_per_minute:,.1f} a minute"
     lines.append([("Failed   ", "bold"), (failed, "red" if has_failed else "dim"), (rate, "")])
-    starts = [minute.start if minute else None for minute in shown]
-    marked = [(starts.index(start), mark) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
+    starts = [slot.start if slot else None for slot in shown]
+    marked = [(starts.index(start), mark) for mark in screen.marks if (start := slot_of(mark.at, slot_s)) in starts]
     if marked:
         places = {place for place, _ in marked}
         latest = [mark for place, mark in marked if place == max(places)]
@@ -177,8 +194,9 @@ def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
     return lines
 
 
-def on_the_minute(time: datetime) -> datetime:
-    return time.replace(second=0, microsecond=0)
+def slot_of(time: datetime, length_s: int) -> datetime:
+    """When its slot of the sparklines begins."""
+    return datetime.fromtimestamp(int(time.timestamp()) // length_s * length_s, UTC)
 
 
 def spark(values: Sequence[int | None], is_unicode: bool = True) -> str:
@@ -246,13 +264,15 @@ def running(screen: "Snapshot") -> list[Line]:
 
 
 def errors(screen: "Snapshot") -> list[Line]:
-    from hkcli.dj.status import span
+    from hkcli.dj.status import brief_span, span
 
     lines: list[Line] = [[("Errors", "bold")]]
     for group in screen.errors:
         line: Line = [(f"{group.count:>7,}x  {group.name}  ", ""), (group.error, "red")]
         if group.next_run and group.next_run > screen.at:
             line.insert(1, (f"next in {span((group.next_run - screen.at).total_seconds())}  ", "dim"))
+        elif group.latest:
+            line.insert(1, (f"{brief_span((screen.at - group.latest).total_seconds())} ago  ", "dim"))
         lines.append(line)
     if screen.errors_elsewhere:
         lines.append([(f"{screen.errors_elsewhere:>7,}x  other errors", "dim")])

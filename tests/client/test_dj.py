@@ -4,6 +4,7 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from hkcli.api.errors import Unreachable
 from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
 from hkcli.cli.dj_source import Source
 from hkcli.dj.queue import Counts
-from hkcli.dj.status import Facts, Snapshot, WorkerFact, compose
+from hkcli.dj.status import Facts, Snapshot, WorkerFact, WorkerLog, compose
 from hkcli.dj.status.reasons import Reason
 from hkcli.dj.status.snapshot import Counted, Waiting
 
@@ -261,8 +262,15 @@ def test_nothing_from_elsewhere_drives_the_terminal():
 
 def test_every_section_keeps_a_line_before_any_gets_more():
     first, second = [[(f"{letter}{n}", "")] for n in range(9) for letter in "a"], [[("b0", "")], [("b1", "")]]
-    shown = ["".join(text for text, _ in line).split("  ")[0] for line in fitted([first, second], 5)]
-    assert shown == ["a0", "a1", "a2", "b0", "b1"]
+
+    def shown(room, lag=0):
+        lines = fitted([(first, lag), (second, 0)], room)
+        return ["".join(text for text, _ in line).split(" ")[0] for line in lines]
+
+    assert shown(5) == ["a0", "a1", "a2", "b0", "b1"]
+    second += [[("b2", "")], [("b3", "")]]
+    assert shown(5, lag=3) == ["a0", "a1", "b0", "b1", "b2"]
+    assert shown(7, lag=3) == ["a0", "a1", "a2", "b0", "b1", "b2", "b3"]
 
 
 def test_a_sparkline_tells_nothing_from_unknown():
@@ -307,7 +315,7 @@ def test_a_live_screen_whose_log_ended_says_so_and_counts_again_when_it_is_back(
             raise Unreachable("Cannot reach it.")
 
     def again(_):
-        seen.append((source._snapshot(NOW).done_per_minute, source.why_no_log))
+        seen.append((source._snapshot(NOW, Facts("demo")).done_per_minute, source.why_no_log))
         if len(seen) == 4:
             raise KeyboardInterrupt
 
@@ -315,9 +323,30 @@ def test_a_live_screen_whose_log_ended_says_so_and_counts_again_when_it_is_back(
     source = Source(
         run, SimpleNamespace(snapshot=lambda now, facts, log, why: compose(now, facts, tally=None, log=log)), {}
     )
-    monkeypatch.setattr(source, "facts", lambda: Facts("demo"))
     monkeypatch.setattr("hkcli.api.logs.LogReader", Reader)
     monkeypatch.setattr("time.sleep", again)
     with pytest.raises(KeyboardInterrupt):
         source.follow_log()
     assert seen == [(1, ""), (None, "Cannot reach it.")] * 2
+
+
+def test_a_platform_that_hangs_stops_neither_the_screen_nor_passes_for_one_where_nothing_is_done(monkeypatch):
+    """Of what was said before, nothing is true for long."""
+    told, go_on = Facts("demo", workers=()), Event()
+    log = WorkerLog()
+    log.feed(f"{NOW.isoformat()} app[worker.1]: [Worker(host:railgun.1 pid:5)] Job A COMPLETED after {n}" for n in "12")
+    table = SimpleNamespace(
+        look=lambda now: None, snapshot=lambda now, facts, log, why: compose(now, facts, tally=None, log=log)
+    )
+    source = Source(SimpleNamespace(app="demo"), table, {})
+    source.log = log
+    answers = iter([lambda: told, lambda: go_on.wait(60) and told])
+    monkeypatch.setattr(source, "facts", lambda: next(answers, lambda: told)())
+    Thread(target=source.follow_facts, daemon=True).start()
+    assert (source.picture().workers, source.picture().done_per_minute is None) == ((), False)
+    monkeypatch.setattr("hkcli.cli.dj_source.SILENT_S", 0)
+    monkeypatch.setattr("hkcli.cli.dj_source.PLATFORM_S", 0)
+    silent = source.picture()
+    assert silent.workers is None and "has not answered for" in silent.unknown["workers"]
+    assert silent.done_per_minute is None and "has not answered for" in silent.unknown["done_per_minute"]
+    go_on.set()

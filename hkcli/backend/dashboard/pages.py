@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from hkcli.backend.dashboard.charts import Sample, charts, duration
-from hkcli.dj.status import Minute, Snapshot, span, verdict
+from hkcli.dj.status import Minute, Snapshot, brief_span, span, verdict
 
 HERE = Path(__file__).parent
 REGIONS = ("head", "verdict", "figures", "charts", "workers", "waiting", "errors", "kinds", "upcoming", "queues")
@@ -53,15 +53,15 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"span": span, "duration": duration, "age": age, "clock": clock, "count": "{:,}".format}
+    environment.filters |= {
+        "span": span,
+        "duration": duration,
+        "age": brief_span,
+        "clock": clock,
+        "count": "{:,}".format,
+    }
     environment.globals["version"] = version()
     return environment
-
-
-def age(seconds: float) -> str:
-    """In one unit: `3 h` for all that is less than four."""
-    parts = span(seconds).split()
-    return " ".join(parts[:2])
 
 
 def clock(moment: datetime) -> str:

@@ -87,8 +87,8 @@ def watch(run: Run, source: Source, interval_s: float) -> None:
 
     from hkcli.cli.keys import keys
 
-    source.facts()
-    Thread(target=source.follow_log, daemon=True).start()
+    for follow in (source.follow_facts, source.follow_log):
+        Thread(target=follow, daemon=True).start()
     with run.out.redrawn() as draw, keys(run.out.stdin) as pressed:
         screen = source.picture()
         gc.freeze()  # All libraries are there now: to look through them for garbage would take 40 ms every few minutes.

@@ -24,12 +24,14 @@ from hkcli.dj.status.census import Census, Row, Statements
 from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
 from hkcli.dj.status.names import brief_name
 from hkcli.dj.status.reading import can_be_there, reading_engine, writing_engine
-from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span, works_jobs
-from hkcli.dj.status.snapshot import Snapshot, compose, document, with_log
+from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, brief_span, explain, span, works_jobs
+from hkcli.dj.status.snapshot import AXES_S, SLOTS, Snapshot, axis_s, compose, document, with_log
 from hkcli.dj.status.verdict import Level, Verdict, verdict
 from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
 
 __all__ = [
+    "AXES_S",
+    "SLOTS",
     "DatabaseError",
     "Detail",
     "Facts",
@@ -45,7 +47,9 @@ __all__ = [
     "Verdict",
     "WorkerFact",
     "WorkerLog",
+    "axis_s",
     "brief_name",
+    "brief_span",
     "compose",
     "dead_locks",
     "document",

@@ -133,6 +133,15 @@ def check_file(path: Path) -> None:
         )
 
 
+def file_of(path: Path) -> tuple[int, int] | None:
+    """Which file this is: one that was taken away or replaced lives on for those who have it open."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def sqlite_engine(path: Path, writes: bool = False) -> sa.Engine:
     """A file that is used as its own programs leave it: nothing is made, and its journal mode stays as it is."""
     timeout_ms = WRITE_TIMEOUT_MS if writes else STATEMENT_TIMEOUT_MS
@@ -146,8 +155,17 @@ def sqlite_engine(path: Path, writes: bool = False) -> sa.Engine:
         connection.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         return connection
 
+    def remember(_connection: object, record: Any) -> None:
+        record.info["file"] = file_of(path)
+
+    def check(_connection: object, record: Any, _proxy: object) -> None:
+        if record.info["file"] != file_of(path):
+            raise sa.exc.DisconnectionError
+
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     engine = sa.create_engine("sqlite://", creator=open_file, poolclass=sa.pool.QueuePool, pool_size=1, max_overflow=2)
+    sa.event.listen(engine, "connect", remember)
+    sa.event.listen(engine, "checkout", check)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 

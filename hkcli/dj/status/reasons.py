@@ -190,3 +190,8 @@ def span(seconds: float) -> str:
             rest = whole % unit_s // smaller_s
             return f"{whole // unit_s} {letter}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def brief_span(seconds: float) -> str:
+    """In one unit: `3 h` for all that is less than four."""
+    return " ".join(span(seconds).split()[:2])

@@ -15,7 +15,8 @@ from hkcli.dj.status.names import common_text
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, of_waiting
 from hkcli.dj.status.worker_log import SLICE_S, Mark, Minute, WorkerLog
 
-MINUTES_SHOWN = 30
+SLOTS, AXES_S = 30, (300, 600, 1800)
+"""Into how many parts the time that charts show is cut, and how long it is: the shortest that holds what is known."""
 PACE_S = 120
 """Of how much time the pace of work is the mean."""
 GIVEN_UP = "given up: their attempts are used up"
@@ -106,6 +107,9 @@ class Snapshot:
     upcoming: tuple[Row, ...] = ()
     workers: tuple[WorkerFact, ...] | None = None
     minutes: tuple[Minute | None, ...] = ()
+    axis_s: int = AXES_S[-1]
+    slots: tuple[Minute | None, ...] = ()
+    """Of the last `axis_s`, the present one last."""
     marks: tuple[Mark, ...] = ()
     kinds: tuple[KindSeen, ...] = ()
     gave_up: int | None = None
@@ -277,12 +281,15 @@ def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts)
 
 
 def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
-    minutes = log.minutes(screen.at, MINUTES_SHOWN)
+    minutes = log.minutes(screen.at, AXES_S[-1] // 60)
+    axis = axis_s((screen.at - (log.known_since or screen.at)).total_seconds())
     runs = sorted(log.runs_s)
     done_per_minute, failed_per_minute = pace(log, screen.at)
     return replace(
         screen,
         minutes=tuple(minutes),
+        axis_s=axis,
+        slots=tuple(log.minutes(screen.at, SLOTS, axis // SLOTS)),
         marks=tuple(log.marks),
         kinds=kinds_of(log),
         gave_up=log.gave_up,
@@ -292,6 +299,11 @@ def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
         failed_per_minute=failed_per_minute,
         lines_lost=log.lines_lost,
     )
+
+
+def axis_s(age_s: float) -> int:
+    """Seconds that charts show, when the oldest that is known is so old."""
+    return next((each for each in AXES_S if each >= age_s), AXES_S[-1])
 
 
 def kinds_of(log: WorkerLog) -> tuple[KindSeen, ...]:
