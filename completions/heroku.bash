@@ -120,7 +120,7 @@ _heroku() {
     dj:show) flags="--app --json --remote --help" ;;
     dj:retry) flags="--app --confirm --dry-run --failed --job --json --matching --queue --remote --help" ;;
     dj:remove) flags="--app --confirm --dry-run --failed --job --json --matching --queue --remote --help" ;;
-    dj:unlock) flags="--app --dry-run --json --remote --help" ;;
+    dj:unlock) flags="--app --confirm --dry-run --json --remote --help" ;;
     releases) flags="--app --json --num --remote --help" ;;
     releases:info) flags="--app --json --remote --shell --help" ;;
     releases:output) flags="--app --json --remote --help" ;;

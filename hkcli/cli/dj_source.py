@@ -144,6 +144,13 @@ def worker_of(dyno: "Dyno") -> Any:
     return WorkerFact(dyno["name"], dyno["state"], parse_time(dyno["updated_at"]), release=release)
 
 
+def sharers(run: Run) -> list[str]:
+    """Other apps that have the app's database attached, of those that the user may see."""
+    attachments = run.api.all_attachments()
+    own = {each["addon"]["id"] for each in attachments if (each["app"]["name"], each["name"]) == (run.app, "DATABASE")}
+    return sorted({each["app"]["name"] for each in attachments if each["addon"]["id"] in own} - {run.app})
+
+
 @contextmanager
 def opened(run: Run) -> Iterator[Source]:
     """The app's jobs. Raises HerokuError."""

@@ -234,6 +234,30 @@ def test_unlock_leaves_alone_what_a_dyno_of_another_kind_may_be_working_on(herok
     assert jobs.execute("SELECT COUNT(*) FROM delayed_jobs WHERE locked_by IS NOT NULL").fetchone() == (2,)
 
 
+def attached(app):
+    return {"id": app, "name": "DATABASE", "addon": {"id": "db", "name": "db"}, "app": {"id": app, "name": app}}
+
+
+def test_unlock_asks_where_a_worker_may_be_another_apps_and_never_frees_what_one_that_is_known_may_hold(
+    heroku, platform, known, jobs
+):
+    jobs.execute("UPDATE delayed_jobs SET locked_by = 'host:railgun.2 pid:6' WHERE id = 3")
+    jobs.commit()
+
+    def unlock(*words, apps):
+        known()
+        platform.on("GET", "/addon-attachments", reply=[attached(app) for app in apps])
+        result = heroku("dj:unlock", *words, "--app", "demo")
+        return result, [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs WHERE locked_by IS NOT NULL")]
+
+    result, locked = unlock(apps=["demo"])
+    assert result.exit_code == 1 and locked == [3, 4] and "they would run twice" in result.stderr
+    assert "3 MailJob is locked by host:railgun.2 pid:6, which is on none of this app's dynos" in result.stderr
+    result, locked = unlock("--confirm", "demo", apps=["demo", "billing"])
+    assert result.exit_code == 0 and locked == [3, 4] and "billing uses the same database" in result.stderr
+    assert unlock("--confirm", "demo", apps=["demo"])[1] == [4]
+
+
 # --- the picture
 
 

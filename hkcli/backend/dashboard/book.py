@@ -113,4 +113,11 @@ def facts_of(subject: Subject, dynos: list[Dyno], is_living: Callable[[str], boo
         for each in dynos
         if works_jobs(each.spec.type, each.spec.command)
     )
-    return Facts(subject.name, workers=workers, is_living=is_living, config=subject.config, has_addon=True)
+    return Facts(
+        subject.name,
+        workers=workers,
+        is_living=is_living,
+        config=subject.config,
+        has_addon=True,
+        knows_all_dynos=True,
+    )

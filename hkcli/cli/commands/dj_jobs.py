@@ -7,7 +7,7 @@ import click
 
 from hkcli.api.errors import HerokuError
 from hkcli.cli.context import Run, app_command, confirm_option, json_option
-from hkcli.cli.dj_source import Source, opened
+from hkcli.cli.dj_source import Source, opened, sharers
 from hkcli.cli.units import jobs_text
 
 if TYPE_CHECKING:
@@ -199,29 +199,47 @@ def dj_remove(
 
 @app_command("dj:unlock")
 @click.option("--dry-run", is_flag=True, help="say which, and change nothing")
+@confirm_option
 @json_option
-def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
-    """Free jobs that gone workers have locked."""
+def dj_unlock(run: Run, dry_run: bool, confirm: str | None, as_json: bool) -> None:
+    """Free jobs that gone workers have locked.
+
+    It asks first where another app with the same database may have locked them.
+    """
     with opened(run) as source:
-        from hkcli.dj.status import Selection, State, dead_locks, with_log
+        from hkcli.dj.status import Selection, State, dead_locks, doubtful, explain, with_log
 
         source.read_log()
         now, facts = datetime.now(UTC), with_log(source.facts(), source.log)
         locked = source.table.listed(Selection(state=State.RUNNING), now, MOST_LISTED)
         dead = dead_locks(locked, facts, now)
-        changed = 0
+        doubts = doubtful(dead, facts, now)
+        others = sharers(run) if doubts else []
+        if others:
+            dead = [row for row in dead if row not in doubts]
+            run.out.talk(f"Of {jobs_text(len(doubts))} it cannot be told: {', '.join(others)} uses the same database.")
         for row in dead:
-            run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")
+            run.out.talk(f"{row.id} {row.name} is {explain(row, now, facts).text}")
+        changed = 0
         if not dead:
             unsure = sum(facts.is_gone(row.locked_by or "") is None for row in locked)
             why = "not every dyno that may be a worker is named by the log"
             tail = f" Of {jobs_text(unsure)} it cannot be told: {why}." if unsure else ""
-            run.out.talk(f"No job on {run.app} is locked by a worker that is gone.{tail}")
+            run.out.talk(f"No job on {run.app} is known to be locked by a worker that is gone.{tail}")
         elif not dry_run:
+            if doubts and not others:
+                run.confirm(confirm, may_live_elsewhere(run.app, len(doubts)))
             with run.out.progress(f"Unlocking {jobs_text(len(dead))} on {run.app}") as step:
                 changed = source.table.unlock(dead)
                 step.done(of_all(changed, [row.id for row in dead], "unlocked"))
         say_changed(run, [row.id for row in dead], changed)
+
+
+def may_live_elsewhere(app: str, count: int) -> str:
+    return (
+        f"{jobs_text(count)} on {app} will be unlocked whose worker is on none of its dynos. Should another app use the"
+        f" same database, by a copy of its DATABASE_URL, its workers may be at work on them: they would run twice."
+    )
 
 
 def is_only_said(run: Run, what: str, found: list[int], dry_run: bool) -> bool:

@@ -21,7 +21,7 @@ from hkcli.dj.queue import TableMissing, open_queue
 from hkcli.dj.settings import WORKER_NAME
 from hkcli.dj.status import jobs
 from hkcli.dj.status.census import Census, Row, Statements
-from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
+from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks, doubtful
 from hkcli.dj.status.names import brief_name
 from hkcli.dj.status.reading import can_be_there, reading_engine, writing_engine
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, brief_span, explain, span, works_jobs
@@ -53,6 +53,7 @@ __all__ = [
     "compose",
     "dead_locks",
     "document",
+    "doubtful",
     "explain",
     "free_jobs_of_host",
     "span",

@@ -210,6 +210,15 @@ def dead_locks(locked: Sequence[Row], facts: Facts, now: datetime, max_run: time
     ]
 
 
+def doubtful(dead: Sequence[Row], facts: Facts, now: datetime, max_run: timedelta = MAX_RUN_TIME) -> list[Row]:
+    """Those of `dead_locks` that workers of another app with the same database may hold."""
+    return [
+        row
+        for row in dead
+        if not facts.is_surely_gone(row.locked_by or "") and row.locked_at and now - row.locked_at <= max_run
+    ]
+
+
 def in_batches(engine: sa.Engine, statement: sa.TextClause, ids: Sequence[int], values: dict[str, Any]) -> int:
     """Small transactions, so that workers are not kept waiting."""
     statement = statement.bindparams(sa.bindparam("ids", expanding=True))
