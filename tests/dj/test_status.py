@@ -119,7 +119,7 @@ def test_every_failed_job_is_in_one_group_whatever_their_number_and_is_found_by_
             found = Selection(job=name, matching=text)
             assert len(table.selected(found, NOW)) == group.count
             assert {row.name for row in table.listed(found, NOW, most=20, skip=9)} == {name}
-        assert screen.errors_elsewhere == 0
+        assert {group.error for group in screen.errors} == {"no user #", "late"} and screen.errors_elsewhere == 0
 
 
 def test_more_kinds_of_errors_than_anyone_reads_are_counted_all_the_same(

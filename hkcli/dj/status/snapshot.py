@@ -11,7 +11,7 @@ from typing import Any
 
 from hkcli.dj.queue import Counts
 from hkcli.dj.status.census import PRIME, Row, Tally, counts_of
-from hkcli.dj.status.names import common_text
+from hkcli.dj.status.names import common_text, shape_of
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, of_waiting
 from hkcli.dj.status.worker_log import SLICE_S, Mark, Minute, WorkerLog
 
@@ -52,7 +52,7 @@ class ErrorGroup:
 
     name: str
     error: str
-    """The latest."""
+    """With # in place of the numbers, where they differ."""
     text: str
     """What all of them have in their error."""
     count: int
@@ -247,8 +247,7 @@ def error_groups(tally: Tally) -> tuple[ErrorGroup, ...]:
     return tuple(
         ErrorGroup(
             each.name,
-            each.error,
-            each.error if each.is_one_text else common_text(each.error),
+            *((each.error, each.error) if each.is_one_text else (shape_of(each.error), common_text(each.error))),
             each.count,
             each.gave_up,
             each.latest,
