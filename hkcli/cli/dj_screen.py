@@ -28,7 +28,7 @@ UNKNOWN = "?"
 
 def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unicode: bool = True) -> list[Line]:
     """All of it when height is None; else what matters most, in so many lines."""
-    top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
+    top = [*head(screen), *workers(screen), *depth(screen, width), *flow(screen, width, is_unicode)]
     sections = [
         (queues(screen), 0),
         (waiting(screen, width), 0),
@@ -131,29 +131,36 @@ def has_crashed(worker: "WorkerFact", now: datetime) -> bool:
     return worker.crashed_at is not None and (now - worker.crashed_at).total_seconds() < CRASH_TOLD_S
 
 
-def depth(screen: "Snapshot") -> list[Line]:
+def depth(screen: "Snapshot", width: int) -> list[Line]:
     counts, counted = screen.counts, screen.counted
     if counts is None or counted is None:
         return [[("Jobs     ", "bold"), (f"{UNKNOWN}  {screen.unknown.get('counts', '')}", "yellow")]]
-    line: Line = [("Jobs     ", "bold")]
-    for label, count, style in (
-        ("due", counts.due, ""),
-        ("running", counts.running, "cyan"),
-        ("retrying", counts.retrying, "yellow"),
-        ("later", counts.scheduled, ""),
-        ("given up", counts.failed, "red"),
-    ):
-        line += [(f"{count:,}", style if count else "dim"), (f" {label}   ", "" if count else "dim")]
+    told = [
+        (f"{count:,}", style if count else "dim", label)
+        for label, count, style in (
+            ("due", counts.due, ""),
+            ("running", counts.running, "cyan"),
+            ("retrying", counts.retrying, "yellow"),
+            ("later", counts.scheduled, ""),
+            ("given up", counts.failed, "red"),
+        )
+    ]
     if screen.gave_up and screen.gave_up > counts.failed:
-        line.append((f"{screen.gave_up:,} by the log   ", "red"))
-    if not counted.is_whole:
-        line.append((f"so far: still counting, {counted.rows:,} rows", "yellow"))
-    elif counted.age_s >= 2:
-        line.append((f"counted {counted.age_s:.0f} s ago", "dim"))
+        told.append((f"{screen.gave_up:,}", "red", "by the log"))
+    length = 9 + sum(len(number) + len(label) + 4 for number, _, label in told)
+    gap = "   " if length - 3 <= width else " "
+    line: Line = [("Jobs     ", "bold")]
+    for number, style, label in told:
+        line += [(number, style), (f" {label}{gap}", "dim" if number == "0" else "")]
     ages = figures([("oldest", screen.oldest_due_s)], screen.unknown.get("oldest_due_s", ""))
     if screen.wait_p50_s is not None:
         waits = [("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
         ages += figures(waits, "", "~" if screen.wait_is_estimated else "")
+    ages[-1] = ages[-1][0].rstrip(), ages[-1][1]
+    if not counted.is_whole:
+        ages.append((f"   so far: still counting, {counted.rows:,} rows", "yellow"))
+    elif counted.age_s >= 2:
+        ages.append((f"   counted {counted.age_s:.0f} s ago", "dim"))
     return [line, [("Due for  ", "bold"), *ages]]
 
 

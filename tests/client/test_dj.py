@@ -14,6 +14,7 @@ from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
 from hkcli.cli.dj_source import Source
 from hkcli.dj.queue import Counts
 from hkcli.dj.status import Facts, Snapshot, WorkerFact, WorkerLog, compose
+from hkcli.dj.status.census import Tally
 from hkcli.dj.status.reasons import Reason
 from hkcli.dj.status.snapshot import Counted, Waiting
 
@@ -310,6 +311,14 @@ def test_a_command_too_long_for_a_line_can_still_be_copied():
     assert command_lines(command, 200) == [f"  > {command}"]
 
 
+def test_figures_of_a_million_jobs_fit_a_narrow_terminal_with_their_age():
+    many = {"counts": Counts(11, 499_964, 50_000, 400_000, 50_000), "counted": Counted(1_000_000, True, 41)}
+    many |= {"oldest_due_s": 90_000.0, "wait_p50_s": 3_600.0, "wait_p95_s": 7_300.0, "wait_is_estimated": True}
+    shown = ["".join(text for text, _ in line).rstrip() for line in frame(picture(**many), 80)]
+    assert "Jobs     499,964 due 11 running 50,000 retrying 400,000 later 50,000 given up" in shown
+    assert "Due for  oldest 1 d 1 h   p50 ~1 h   p95 ~2 h 1 m   counted 41 s ago" in shown
+
+
 def test_what_is_estimated_is_marked():
     waits = {"oldest_due_s": 9.0, "wait_p50_s": 3.0, "wait_p95_s": 8.0, "unknown": {}}
     for is_estimated, told in [(True, "oldest 9 s   p50 ~3 s   p95 ~8 s"), (False, "oldest 9 s   p50 3 s   p95 8 s")]:
@@ -374,3 +383,13 @@ def test_a_platform_that_hangs_stops_neither_the_screen_nor_passes_for_one_where
     assert silent.workers is None and "has not answered for" in silent.unknown["workers"]
     assert silent.done_per_minute is None and "has not answered for" in silent.unknown["done_per_minute"]
     go_on.set()
+
+
+def test_what_a_log_says_of_a_worker_stands_until_a_count_that_is_of_now_says_otherwise():
+    """In a large table a lock that is minutes young was not seen yet."""
+    log = WorkerLog()
+    log.feed([f"{NOW.isoformat()} app[worker.1]: [Worker(host:railgun.1 pid:5)] Job A (id=7) RUNNING"])
+    facts = Facts("demo", workers=(WorkerFact("worker.1", "up", NOW),))
+    for counted_at, job in ((NOW - timedelta(seconds=40), "A"), (NOW, None)):
+        (worker,) = compose(NOW, facts, tally=Tally(NOW, ended_at=counted_at), log=log).workers or ()
+        assert worker.job == job
