@@ -147,18 +147,18 @@ def depth(screen: "Snapshot", width: int) -> list[Line]:
     ]
     if screen.gave_up and screen.gave_up > counts.failed:
         told.append((f"{screen.gave_up:,}", "red", "by the log"))
-    length = 9 + sum(len(number) + len(label) + 4 for number, _, label in told)
-    gap = "   " if length - 3 <= width else " "
     line: Line = [("Jobs     ", "bold")]
-    for number, style, label in told:
-        line += [(number, style), (f" {label}{gap}", "dim" if number == "0" else "")]
+    length = 9 + sum(len(number) + len(label) + 4 for number, _, label in told) - 3
+    for place, (number, style, label) in enumerate(told):
+        gap = "" if place == 0 else "   " if length <= width else " "
+        line += [(gap + number, style), (f" {label}", "dim" if number == "0" else "")]
     ages = figures([("oldest", screen.oldest_due_s)], screen.unknown.get("oldest_due_s", ""))
     if screen.wait_p50_s is not None:
         waits = [("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
         ages += figures(waits, "", "~" if screen.wait_is_estimated else "")
     ages[-1] = ages[-1][0].rstrip(), ages[-1][1]
     if not counted.is_whole:
-        ages.append((f"   so far: still counting, {counted.rows:,} rows", "yellow"))
+        ages.append((f"   so far {counted.rows:,} rows", "yellow"))
     elif counted.age_s >= 2:
         ages.append((f"   counted {counted.age_s:.0f} s ago", "dim"))
     return [line, [("Due for  ", "bold"), *ages]]

@@ -317,6 +317,10 @@ def test_figures_of_a_million_jobs_fit_a_narrow_terminal_with_their_age():
     shown = ["".join(text for text, _ in line).rstrip() for line in frame(picture(**many), 80)]
     assert "Jobs     499,964 due 11 running 50,000 retrying 400,000 later 50,000 given up" in shown
     assert "Due for  oldest 1 d 1 h   p50 ~1 h   p95 ~2 h 1 m   counted 41 s ago" in shown
+    just = picture(counts=Counts(3, 50_132, 5_380, 43_041, 5_381), counted=Counted(100_000, False, 0))
+    shown = ["".join(text for text, _ in line) for line in frame(just, 80)]
+    assert "Jobs     50,132 due   3 running   5,380 retrying   43,041 later   5,381 given up" in shown
+    assert "Due for  no job is due   so far 100,000 rows" in shown
 
 
 def test_what_is_estimated_is_marked():
