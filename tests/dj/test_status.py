@@ -218,8 +218,6 @@ def test_a_database_that_is_gone_is_trouble_and_not_a_crash(tmp_path) -> None:
 def test_a_file_that_was_taken_away_or_replaced_is_not_read_any_more(app: App, tmp_path: Path) -> None:
     app.migration("20260101000000_create_delayed_jobs", MIGRATION_4)
     app.migrate()
-    (queue := open_queue(app.engine, {})).enqueue(NewJob(MAIL), NOW)
-    queue.close()
     app.engine.dispose()
     file, away = tmp_path / "app.sqlite3", tmp_path / "away"
     with looked(app) as table:

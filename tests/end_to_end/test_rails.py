@@ -214,6 +214,7 @@ def test_the_page_counts_the_real_gems_work_and_has_it_try_a_job_again(
         page.click("button >> text=Retry chosen…")
         page.click("button >> text=Retry 1 job")
         assert page.inner_text(".said") == "1 job due now."
+        page.click("nav a >> text=Overview")
         assert "app[worker.1]: Imported 12 lamps\n" in rails.says("(queue=imports) COMPLETED")
         has_text(page, "#workers tbody .number", "21 2 failed")
         page.wait_for_function("() => document.querySelector('.stop.failed .value').textContent === '0'")
