@@ -378,7 +378,7 @@ def test_a_platform_that_hangs_stops_neither_the_screen_nor_passes_for_one_where
     source = Source(SimpleNamespace(app="demo"), table, {})
     source.log = log
     answers = iter([lambda: told, lambda: go_on.wait(60) and told])
-    monkeypatch.setattr(source, "facts", lambda: next(answers, lambda: told)())
+    source.facts = lambda: next(answers, lambda: told)()  # for good: its thread outlives the test
     Thread(target=source.follow_facts, daemon=True).start()
     assert (source.picture().workers, source.picture().done_per_minute is None) == ((), False)
     monkeypatch.setattr("hkcli.cli.dj_source.SILENT_S", 0)
