@@ -159,12 +159,13 @@ def test_strange_addresses_are_answered_calmly(stage: Stage, browser: requests.S
 def test_lists_are_cut_into_pages_and_found_by_state_queue_and_text(stage: Stage, browser: requests.Session) -> None:
     stage.enqueue("MailJob", 60, queue="pages", to="paging@example.org")
     first = get(stage, browser, "jobs?queue=pages&text=paging&state=due").text
-    assert first.count('name="id"') == 50 and "1 to 50" in first
+    assert first.count('name="id"') == 50 and "1 to 50 of 60" in first
     (more,) = re.findall(r'rel="next" href="([^"]+)"', first)
     rest = get(stage, browser, more.replace("&amp;", "&")).text
-    assert rest.count('name="id"') == 10 and "51 to 60" in rest
+    assert rest.count('name="id"') == 10 and "51 to 60 of 60" in rest
     assert "No such jobs" in get(stage, browser, "jobs?queue=pages&state=failed").text
-    assert "Remove 60 jobs" in get(stage, browser, "confirm?action=remove&text=paging@&queue=pages").text
+    assert "Remove 60 jobs" in get(stage, browser, "confirm?action=remove&text=paging@&queue=pages&job=MailJob").text
+    assert "No such jobs" in get(stage, browser, "jobs?queue=pages&job=Mail").text
 
 
 def test_all_jobs_of_a_list_are_changed_and_the_apps_log_says_by_whom(stage: Stage, browser: requests.Session) -> None:
@@ -173,6 +174,7 @@ def test_all_jobs_of_a_list_are_changed_and_the_apps_log_says_by_whom(stage: Sta
     page = get(stage, browser, "confirm?action=remove&queue=bulk&state=due").text
     done = browser.post(address(stage, browser, "act"), asked | {"csrf": csrf_of(page)}, timeout=30)
     assert "30 jobs removed." in done.text and ids_in(stage, "bulk") == []
+    assert "/jobs?state=due&queue=bulk&did=" in done.url, "one is back at the list"
     who = stage.backend.credentials["email"]
     assert f"app[api]: Dashboard: Remove 30 jobs by user {who}" in stage.backend.logs(stage.name)
 

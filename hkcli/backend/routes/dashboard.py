@@ -140,7 +140,8 @@ async def listing(request: Request, platform: Platform, who: Visitor) -> Respons
     asked = jobs.Asked.of(request.query_params)
     watch = platform.watches.of(who.app_id)
     reading = await watch.current()
-    return shown(request, who, "jobs", **await watch.ask(jobs.listing, reading, asked))
+    said = jobs.said(request.query_params)
+    return shown(request, who, "jobs", said=said, **await watch.ask(jobs.listing, reading, asked))
 
 
 async def job(request: Request, platform: Platform, who: Visitor) -> Response:
@@ -168,7 +169,7 @@ async def act(request: Request, platform: Platform, who: Visitor) -> Response:
     else:
         done = await watch.ask(jobs.carry_out, reading, change)
     platform.logplex.write(who.app_id, "app", "api", f"Dashboard: {done.told} by user {who.user}")
-    return RedirectResponse(f"/dashboard/{who.addon_id}/?{done.query}", 303, HEADERS)
+    return RedirectResponse(f"/dashboard/{who.addon_id}/{change.back(done.query)}", 303, HEADERS)
 
 
 def restarted(platform: Platform, who: Visitor, change: jobs.Change) -> jobs.Done:
