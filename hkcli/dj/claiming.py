@@ -17,6 +17,7 @@ READ_AHEAD = 200
 NOT_FLUSHED = "set_config('synchronous_commit', 'off', true)"
 """On PostgreSQL, among what a statement of its own transaction returns: its commit does not wait for the disk."""
 
+PLAN_ANEW = "DISCARD PLANS"
 DELETE = "DELETE FROM delayed_jobs WHERE id = :done"
 LEADING_COLUMNS = (
     "SELECT part.name FROM pragma_index_list('delayed_jobs') AS own, pragma_index_info(own.name) AS part"
@@ -103,6 +104,9 @@ class SkippingClaim(Claim):
         self, connection: DriverConnection, worker: str, now: datetime, done: int | None, is_flushed: bool
     ) -> Sequence[Any] | None:
         if done is None:
+            # PostgreSQL keeps the plan of a statement that comes again. That of a worker which was idle is for an empty
+            # table: it would look through a full one for each job.
+            connection.change(PLAN_ANEW)
             return first(connection.rows(self._first, self.values(worker, now)))
         return first(connection.rows(self._after[is_flushed], self.values(worker, now, done=done)))
 

@@ -15,7 +15,7 @@ from hkcli.dj.engine import EngineConnection
 from hkcli.dj.postgresql import PostgreSQLConnection
 from hkcli.dj.queue import Counts, Job, NewJob, Queue, open_queue
 from hkcli.dj.table import TableMissing, read_table
-from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
+from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App, wait_for
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, 123456, UTC)
 ME, OTHER = "host:a pid:1", "host:b pid:2"
@@ -204,6 +204,29 @@ def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
         sql = "SELECT pg_current_wal_flush_lsn() > CAST(:written AS pg_lsn)"
         assert connection.rows(sql, {"written": written}) == [(True,)]
     queue.close()
+    app.engine.dispose()
+
+
+def test_a_worker_that_was_idle_does_not_look_through_the_whole_table_once_it_is_full(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    app = App(tmp_path, postgresql_url)
+    queue = migrated(app, MIGRATION_4)
+    assert [queue.reserve(ME, NOW) for _ in range(12)] == [None] * 12
+    app.execute(
+        "INSERT INTO delayed_jobs (priority, attempts, handler, run_at)"
+        " SELECT i % 10, 0, '--- x', '2029-01-01' FROM generate_series(1, 20000) AS n(i)"
+    )
+    done = None
+    for _ in range(5):
+        done = queue.reserve(ME, NOW, done=done)
+        assert done
+    queue.close()
+    app.engine.dispose()
+    others = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'delayed_job' AND datname = current_database()"
+    wait_for(lambda: not app.rows(f"{others} AND pid <> pg_backend_pid()"), "the server to count what was read")
+    (read,) = app.rows("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'delayed_jobs'")
+    assert int(str(read["seq_tup_read"])) < 1_000
     app.engine.dispose()
 
 
