@@ -1,10 +1,8 @@
 """The three shells' scripts. They hold names and flags; a value is looked for by the program that is being typed."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hkcli.cli.completion import Completed, Flag
+from hkcli.cli.completed import Completed, Flag
 
 MADE = "Completion of heroku and hkcli for {}. Made from the command table by `make completions`; changes get lost."
 PROGRAMS = ("heroku", "hkcli")
@@ -115,14 +113,14 @@ def words_of(flags: "Iterable[Flag]") -> list[str]:
     return [word for flag in flags for word in (flag.short, flag.long) if word]
 
 
-def bash_command(command: "Completed") -> str:
+def bash_command(command: Completed) -> str:
     flags = " ".join(flag.long for flag in command.flags)
     kind = f" kind={command.kind}" if command.kind else ""
     remote = " remote=yes" if command.has_remote_words else ""
     return f'    {command.name}) flags="{flags}"{kind}{remote} ;;'
 
 
-def bash_option(flag: "Flag") -> str:
+def bash_option(flag: Flag) -> str:
     choices = f' choices="{" ".join(flag.choices)}"' if flag.choices else ""
     return f"    {'|'.join(words_of([flag]))}) kind={flag.kind or 'other'}{choices} ;;"
 
@@ -210,14 +208,14 @@ def zsh_entry(word: str, description: str) -> str:
     return f"'{escaped}:{quoted(description)[1:]}"
 
 
-def zsh_command(command: "Completed") -> str:
+def zsh_command(command: Completed) -> str:
     flags = " ".join(zsh_entry(flag.long, flag.help) for flag in command.flags)
     kind = f" kind={command.kind}" if command.kind else ""
     remote = " remote=yes" if command.has_remote_words else ""
     return f"    {command.name}) flags=({flags}){kind}{remote} ;;"
 
 
-def zsh_option(flag: "Flag") -> str:
+def zsh_option(flag: Flag) -> str:
     words = "|".join(words_of([flag]))
     if flag.choices:
         return f"    {words}) compadd -- {' '.join(flag.choices)}; return ;;"
@@ -282,7 +280,7 @@ def fish_script(commands: "list[Completed]") -> str:
     )
 
 
-def condition(command: "Completed") -> str:
+def condition(command: Completed) -> str:
     """`remote` where the words after the first are another program's."""
     return "remote" if command.has_remote_words else "ours"
 
@@ -296,7 +294,7 @@ def shared_flags(commands: "list[Completed]") -> "list[tuple[Flag, tuple[str, ..
     return [(flag, (kind, *where)) for (kind, flag), where in found.items()]
 
 
-def fish_flag(flag: "Flag", where: tuple[str, ...]) -> str:
+def fish_flag(flag: Flag, where: tuple[str, ...]) -> str:
     short = f" -s {flag.short[1:]}" if flag.short else ""
     values = ""
     if flag.choices:
@@ -307,7 +305,7 @@ def fish_flag(flag: "Flag", where: tuple[str, ...]) -> str:
     return f"    complete -c $program -n {test} -l {flag.long[2:]}{short}{values} -d {quoted(flag.help)}"
 
 
-def fish_argument(command: "Completed", commands: "list[Completed]") -> str:
+def fish_argument(command: Completed, commands: "list[Completed]") -> str:
     test = quoted(f"__heroku_wants_word {condition(command)} {command.name}")
     if command.kind == "command":
         return f"    complete -c $program -n {test} -a {quoted(' '.join(each.name for each in commands))}"

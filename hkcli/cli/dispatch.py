@@ -14,8 +14,9 @@ import click
 
 from hkcli.api.errors import ApiError, HerokuError, NotFound, Unauthorized
 from hkcli.cli.context import Run
-from hkcli.cli.main import COMMANDS, names, resolve, undelivered
+from hkcli.cli.delivery import undelivered
 from hkcli.cli.output import Output
+from hkcli.cli.table import COMMANDS, names, resolve
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -121,7 +122,7 @@ def unforeseen(error: Exception) -> HerokuError:
 
 def perform(words: Sequence[str], run: Run) -> None:
     if not words or words[0] in ("-h", "--help"):
-        words = ["help"]
+        words = ["help", *words[1:]]
     elif words[0] in ("-v", "--version"):
         words = ["version"]
     elif words[0] == "--complete":
@@ -133,7 +134,10 @@ def perform(words: Sequence[str], run: Run) -> None:
     run.as_json = run.out.is_for_program = asks_for_json(arguments)
     if name not in COMMANDS:
         run_extension(name, arguments, run)
-        raise unknown_command(name)
+        if not is_topic(name):
+            raise unknown_command(name)
+        name, arguments = "help", [name, *(word for word in arguments if word in ("-j", "--json"))]
+    run.meant = f"heroku {name}:{' '.join(arguments)}" if f"{name}:{(arguments or [''])[0]}" in COMMANDS else None
     found = load(name)
     if not any("--json" in parameter.opts for parameter in found.params):
         run.as_json = run.out.is_for_program = False
@@ -150,6 +154,10 @@ def joined(words: Sequence[str]) -> list[str]:
             break
         name, arguments = longer, arguments[1:]
     return [name, *arguments]
+
+
+def is_topic(name: str) -> bool:
+    return any(known.startswith(f"{name}:") for known in names())
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
@@ -223,12 +231,15 @@ def report_usage(run: Run, error: click.UsageError) -> None:
     from hkcli.cli.usage_words import in_words
 
     message = in_words(error.format_message())
+    meant = (f"Did you mean: {run.meant}",) if run.meant else ()
     if run.as_json:
         failure = HerokuError(message)
         failure.id = "usage"
-        report_json(run, failure, (f"{error.ctx.command_path} --help" if error.ctx else "heroku help",))
+        report_json(run, failure, (*meant, f"{error.ctx.command_path} --help" if error.ctx else "heroku help"))
         return
     run.out.err(run.out.marked("Error", message, "red"))
+    for line in meant:
+        run.out.hint(line)
     if error.ctx:
         run.out.hint(error.ctx.get_usage())
         run.out.hint(f"See: {error.ctx.command_path} --help")

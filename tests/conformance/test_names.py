@@ -9,7 +9,7 @@ import click
 import pytest
 
 from hkcli.cli.dispatch import load
-from hkcli.cli.main import COMMANDS, resolve
+from hkcli.cli.table import COMMANDS, resolve
 
 TOPICS = (
     *("access", "addons", "apps", "auth", "authorizations", "autocomplete", "buildpacks", "config", "console"),

@@ -27,7 +27,7 @@ LONGEST_LOGIN_S = 30 * 24 * 3600
     type=click.IntRange(1, LONGEST_LOGIN_S),
     default=LONGEST_LOGIN_S,
     metavar="SECONDS",
-    help="how long the login is valid [thirty days]",
+    help="how long the login is valid: thirty days, which are also the longest",
 )
 @json_option
 def login(run: Run, interactive: bool, browser: str | None, with_token: bool, expires_in_s: int, as_json: bool) -> None:
@@ -46,6 +46,8 @@ def login(run: Run, interactive: bool, browser: str | None, with_token: bool, ex
             email, token = by_browser(run, browser)
         else:
             email, token = at_the_terminal(run, expires_in_s, offers_browser=not interactive)
+    except EOFError:
+        raise HerokuError("Logging in was broken off.") from None
     except Unauthorized as error:
         error.next = ("The token is not accepted." if with_token else "Email, password or code is wrong. Try again.",)
         raise
@@ -69,7 +71,7 @@ def token_given(run: Run) -> tuple[str, str]:
     else:
         token = run.out.stdin.readline().strip()
     if not token:
-        raise HerokuError("No token was given.", next=(f"On Heroku: {TOKENS_PAGE}",))
+        raise HerokuError("No token was given.", next=(f"Heroku shows yours, and makes others: {TOKENS_PAGE}",))
     return run.api_with(token).account()["email"], token
 
 
@@ -87,14 +89,11 @@ def at_the_terminal(run: Run, expires_in_s: int, *, offers_browser: bool) -> tup
             "Logging in needs a terminal to ask for the password.",
             next=("Give a token instead: heroku login --token < FILE", "Or: export HEROKU_API_KEY=TOKEN"),
         )
-    try:
-        offers_browser = offers_browser and not run.host.is_loopback
-        email = run.out.ask("Email (or Enter for the browser): " if offers_browser else "Email: ").strip()
-        if offers_browser and not email:
-            return by_browser(run, None)
-        password = run.out.ask("Password: ", secret=True)
-    except EOFError:
-        raise HerokuError("Logging in was broken off.") from None
+    offers_browser = offers_browser and not run.host.is_loopback
+    email = run.out.ask("Email (or Enter for the browser): " if offers_browser else "Email: ").strip()
+    if offers_browser and not email:
+        return by_browser(run, None)
+    password = run.out.ask("Password: ", secret=True)
     api = run.api_with(None)
     description = f"hkcli login from {gethostname()}"
     try:
