@@ -260,7 +260,11 @@ class Output:
         if secret:
             from getpass import getpass
 
-            return getpass(question, stream=self.stderr)
+            try:
+                return getpass(question, stream=self.stderr)
+            except EOFError:
+                self.stderr.write("\n")
+                raise
         self.stderr.write(question)
         self.stderr.flush()
         answer = self.stdin.readline()

@@ -119,3 +119,15 @@ def test_rename_lets_the_remotes_follow(heroku, platform, folder):
     platform.on("PATCH", "/apps/demo", {"name": "other"}, reply=app("other"))
     assert heroku("rename", "other").exit_code == 0
     assert git(folder, "remote", "get-url", "heroku") == "http://localhost:5080/other.git"
+
+
+def test_an_addon_that_cannot_be_had_leaves_the_app_its_remote_and_says_what_is_missing(heroku, platform, folder):
+    git(folder, "init", "-q")
+    refusal = 'Couldn\'t find either the add-on service or the add-on plan of "djj".'
+    platform.on("POST", "/apps", reply=app())
+    platform.on("POST", "/apps/demo/addons", status=422, reply=problem("invalid_params", refusal))
+    platform.on("GET", "/addon-services", reply=[{"name": "dj"}])
+    result = heroku("create", "demo", "--addons", "djj,heroku-postgresql")
+    assert result.exit_code == 1 and "demo.git" in git(folder, "remote", "-v")
+    missing = "heroku addons:add djj --app demo; heroku addons:add heroku-postgresql --app demo\n"
+    assert "Did you mean: dj?" in result.stderr and f"What it still needs: {missing}" in result.stderr

@@ -5,11 +5,11 @@ import click
 from hkcli.api.documents import App, Collaborator
 from hkcli.api.errors import ApiError
 from hkcli.cli.browser import show_page
-from hkcli.cli.commands.addons import created_line
+from hkcli.cli.commands.addons import created_line, request_addon
 from hkcli.cli.commands.buildpacks import url_meant
 from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
 from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper, set_remote
-from hkcli.cli.units import price_text, size_text
+from hkcli.cli.units import size_text
 
 
 @command("apps")
@@ -99,25 +99,28 @@ def create(
     with run.out.progress(f"Creating {name or 'app'}") as step:
         app = run.api.create_app(wishes)
         step.done(app["name"] if app["name"] != name else "")
+    if not no_remote:
+        connect(run, app["name"], remote_name, keep=True)
     if buildpack_url:
         with run.out.progress(f"Setting buildpack to {buildpack}"):
             run.api.set_buildpacks(app["name"], [buildpack_url])
-    for plan in (plans or "").split(","):
-        if plan.strip():
-            add_to(run, app, plan.strip())
-    if not no_remote:
-        connect(run, app["name"], remote_name, keep=True)
+    add_all(run, app["name"], [plan.strip() for plan in (plans or "").split(",") if plan.strip()])
     if as_json:
         run.out.json(app)
     else:
         run.out.line(f"{app['web_url'] or ''} | {run.host.git_url(app['name'])}".removeprefix(" | "))
 
 
-def add_to(run: Run, app: App, plan: str) -> None:
-    with run.out.progress(f"Creating {plan} on {app['name']}") as step:
-        addon = run.api.create_addon(app["name"], {"plan": {"name": plan}, "attachment": {}, "config": {}})
-        step.ends(price_text(addon["plan"].get("price") or addon["billed_price"]))
-    run.out.talk(created_line(addon))
+def add_all(run: Run, app: str, plans: list[str]) -> None:
+    """Raises ApiError for the first add-on that cannot be had; the app stays."""
+    for place, plan in enumerate(plans):
+        try:
+            addon = request_addon(run, app, plan, {"plan": {"name": plan}, "attachment": {}, "config": {}})
+        except ApiError as error:
+            missing = " ".join(f"heroku addons:add {each} --app {app};" for each in plans[place:]).rstrip(";")
+            error.next = (*error.next, f"The app {app} was created. What it still needs: {missing}")
+            raise
+        run.out.talk(created_line(addon))
 
 
 def connect(run: Run, app: str, remote_name: str, *, keep: bool) -> bool:

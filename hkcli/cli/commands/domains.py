@@ -81,6 +81,8 @@ def domains_wait(run: Run, hostname: str | None, as_json: bool) -> None:
     ready = [wait_until_ready(run, each) if each["status"] == "pending" else each for each in chosen]
     if as_json:
         run.out.json(ready)
+    elif all(each["status"] != "pending" for each in chosen):
+        run.out.talk("Nothing is being set up.")
 
 
 @app_command("domains:info")

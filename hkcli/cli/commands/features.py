@@ -33,9 +33,10 @@ def show(run: Run, title: str, found: Sequence[Feature]) -> None:
         run.out.table([], [[mark(each), each["name"], each["description"]] for each in found])
         return
     run.out.header(title)
-    width = max((len(each["name"]) for each in found), default=0)
-    for each in found:
-        run.out.line(f"{mark(each)} {each['name']:<{width}}  {each['description']}")
+    if found:
+        run.out.table(["", "Name", "Description"], [[mark(each), each["name"], each["description"]] for each in found])
+    else:
+        run.out.talk("There are none.")
 
 
 def mark(feature: Feature) -> str:
@@ -121,6 +122,8 @@ def labs(run: Run, as_json: bool) -> None:
         return
     show(run, "User Features", mine)
     if of_the_app is not None:
+        if run.out.stdout.isatty():
+            run.out.line()
         show(run, f"App Features {run.app}", of_the_app)
 
 

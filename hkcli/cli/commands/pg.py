@@ -56,7 +56,8 @@ def chosen(run: Run, name: str | None) -> Database:
     present = databases(run.api.config_vars(run.app))
     if not present:
         raise HerokuError(
-            f"{run.app} has no PostgreSQL database.", next=("See what can be had: heroku addons:services",)
+            f"{run.app} has no PostgreSQL database.",
+            next=(f"Add one: heroku addons:add heroku-postgresql --app {run.app}",),
         )
     if name is None:
         return present[0]
