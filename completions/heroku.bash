@@ -19,7 +19,7 @@ _heroku() {
     return
   fi
   case "$name" in
-    login) flags="--browser --expires-in --interactive --json --token --help" ;;
+    login) flags="--browser --expires-in --interactive --json --sso --token --help" ;;
     logout) flags="--json --help" ;;
     whoami) flags="--json --help" ;;
     auth:token) flags="--json --help" ;;
@@ -54,7 +54,7 @@ _heroku() {
     access:add) flags="--app --json --permissions --remote --help" ;;
     access:update) flags="--app --json --permissions --remote --help" kind=collaborator ;;
     access:remove) flags="--app --json --remote --help" kind=collaborator ;;
-    domains) flags="--app --json --remote --help" ;;
+    domains) flags="--app --json --no-wrap --remote --help" ;;
     domains:add) flags="--app --cert --json --remote --wait --help" ;;
     domains:info) flags="--app --json --remote --help" kind=domain ;;
     domains:wait) flags="--app --json --remote --help" kind=domain ;;
@@ -76,7 +76,7 @@ _heroku() {
     git:remote) flags="--app --json --remote --help" ;;
     git:clone) flags="--app --json --remote --help" ;;
     git:credentials) flags="--help" ;;
-    addons) flags="--all --app --json --remote --help" ;;
+    addons) flags="--all --app --json --no-wrap --remote --help" ;;
     addons:add) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
     addons:remove) flags="--app --confirm --force --json --remote --wait --help" kind=addon ;;
     addons:info) flags="--app --json --remote --help" kind=addon ;;
@@ -111,10 +111,10 @@ _heroku() {
     ps:resize) flags="--app --json --remote --help" kind=process-quantity ;;
     ps:kill) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
-    run) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
-    run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
-    rake) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
-    console) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
+    run) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
+    run:detached) flags="--app --env --json --no-launcher --remote --size --tail --type --help" kind=process-type remote=yes ;;
+    rake) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
+    console) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
     dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
     dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
     dj:show) flags="--app --json --remote --help" ;;
@@ -128,7 +128,7 @@ _heroku() {
     releases:rollback) flags="--app --json --remote --help" ;;
     rollback) flags="--app --json --remote --help" ;;
     pg:info) flags="--app --json --remote --help" ;;
-    pg:psql) flags="--app --command --file --remote --help" ;;
+    pg:psql) flags="--app --channel-binding --command --file --remote --help" ;;
     pg:credentials:url) flags="--app --json --name --remote --help" ;;
     quickstart) flags="--keep --help" ;;
     backend:start) flags="--detach --host --json --port --postgres --rate-limit --store --help" ;;
@@ -160,7 +160,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--channel-binding|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -177,6 +177,7 @@ _heroku() {
     -b|--buildpack) kind=other ;;
     -c|--cert) kind=other ;;
     --chance) kind=other ;;
+    --channel-binding) kind=other ;;
     --client-id) kind=other ;;
     --client-secret) kind=other ;;
     -c|--command) kind=other ;;

@@ -279,4 +279,5 @@ json_option = click.option(
     callback=take_json,
     help="print JSON, the API's own where there is one",
 )
+wrap_option = click.option("--no-wrap", is_flag=True, help="every row on one line, however long")
 confirm_option = click.option("-c", "--confirm", metavar="APP", help="the app's name, instead of being asked for it")

@@ -28,6 +28,8 @@ STYLES = {
     "magenta": "35",
     "cyan": "36",
 }
+WIDEST = 100_000
+"""Columns of a table that may not wrap."""
 MARK_COLUMNS = 5
 """Of the arrow before an error or a warning, and of what is set under it."""
 Frame = Callable[[int, int], Iterable[Sequence[tuple[str, str]]]]
@@ -104,9 +106,10 @@ class Output:
             label = self.styled(f"{key}:", "bold") + " " * (width - len(key) - 1)
             self.line(f"{label} {value}".rstrip())
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, wraps: bool = True) -> None:
+        """On a terminal as wide as that, unless it may not wrap: a cell that is copied is then whole."""
         if self.stdout.isatty():
-            self._draw(columns, rows)
+            self._draw(columns, rows, wraps)
             return
         for row in rows:
             self.line("\t".join(" ".join(cell.split("\t")).replace("\n", " ") for cell in row))
@@ -281,7 +284,7 @@ class Output:
         colours: Literal["auto"] | None = "auto" if self.has_colour(stream) else None
         return Console(file=stream, color_system=colours, highlight=False)
 
-    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]], wraps: bool) -> None:
         from rich.box import Box
         from rich.table import Table
         from rich.text import Text
@@ -296,7 +299,10 @@ class Output:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell.translate(UNSEEN)) for cell in row))
-        self._console(self.stdout).print(table)
+        console = self._console(self.stdout)
+        if not wraps:
+            console.width = WIDEST
+        console.print(table)
 
 
 def is_smart(stream: TextIO, env: Mapping[str, str]) -> bool:

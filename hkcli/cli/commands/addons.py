@@ -6,7 +6,7 @@ import click
 
 from hkcli.api.documents import Addon, Attachment
 from hkcli.api.errors import ApiError, ConfirmationRequired, HerokuError, InvalidParams, NotFound
-from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
+from hkcli.cli.context import Run, app_command, command, confirm_option, json_option, wrap_option
 from hkcli.cli.dispatch import nearest
 from hkcli.cli.units import monthly_text, price_text
 
@@ -17,8 +17,9 @@ NO_SUCH_PLAN = "Couldn't find either the add-on"
 
 @app_command("addons")
 @click.option("-A", "--all", "everywhere", is_flag=True, help="of all your apps")
+@wrap_option
 @json_option
-def addons(run: Run, everywhere: bool, as_json: bool) -> None:
+def addons(run: Run, everywhere: bool, no_wrap: bool, as_json: bool) -> None:
     """List the add-ons of an app."""
     if everywhere:
         run.needs_app = False
@@ -37,11 +38,12 @@ def addons(run: Run, everywhere: bool, as_json: bool) -> None:
         return
     if everywhere:
         columns = ["Owning App", "Add-on", "Plan", "Price", "State"]
-        run.out.table(columns, [[addon["app"]["name"], *row(addon, ())] for addon in found])
+        run.out.table(columns, [[addon["app"]["name"], *row(addon, ())] for addon in found], wraps=not no_wrap)
     else:
         of_app = [each for each in attached if each["app"]["name"] == run.app]
         rows = [row(addon, names_of(addon, of_app)) for addon in found]
-        run.out.table(["Add-on", "Plan", "Price", "State"], [*rows, *(foreign_row(each, run.app) for each in foreign)])
+        rows += [foreign_row(each, run.app) for each in foreign]
+        run.out.table(["Add-on", "Plan", "Price", "State"], rows, wraps=not no_wrap)
 
 
 def with_attachments(found: list[Addon], attached: list[Attachment]) -> list[Addon]:

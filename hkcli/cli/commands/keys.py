@@ -37,6 +37,7 @@ def shortened(public_key: str) -> str:
 @command("keys:add")
 @click.argument("file", required=False)
 @click.option("-y", "--yes", is_flag=True, help="don't ask")
+@click.option("--quiet", is_flag=True, hidden=True, expose_value=False)
 @json_option
 def keys_add(run: Run, file: str | None, yes: bool, as_json: bool) -> None:
     """Add an SSH public key, by default the one in ~/.ssh."""

@@ -20,6 +20,7 @@ ONE_OFF_TYPES = ("run", "release", "scheduler")
 
 @app_command("ps")
 @click.argument("types", metavar="[TYPE...]", nargs=-1)
+@click.option("--no-wrap", is_flag=True, hidden=True, expose_value=False)
 @json_option
 def ps(run: Run, types: tuple[str, ...], as_json: bool) -> None:
     """List the dynos of an app."""

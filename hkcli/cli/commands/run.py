@@ -24,9 +24,15 @@ def dyno_options(function: Function) -> Function:
     return function
 
 
+launcher_option = click.option(
+    "--no-launcher", is_flag=True, expose_value=False, help="not needed: a command is sent as it was typed"
+)
+
+
 def attach_options(function: Function) -> Function:
     for option in (
         click.option("--no-notify", is_flag=True, hidden=True, expose_value=False),
+        launcher_option,
         click.option("-x", "--exit-code", is_flag=True, expose_value=False, help="not needed: it always is so"),
         click.option("--tty/--no-tty", "tty", default=None, help="with or without a terminal there"),
         click.option("--no-stdin", is_flag=True, help="leave stdin alone, as in a loop that reads from it"),
@@ -98,6 +104,7 @@ def console(
 
 @app_command("run:detached", **REMOTE_WORDS)
 @dyno_options
+@launcher_option
 @click.option("-t", "--tail", is_flag=True, help="show its log until it ends")
 @json_option
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
