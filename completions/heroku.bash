@@ -31,7 +31,7 @@ _heroku() {
     authorizations:revoke) flags="--json --help" ;;
     authorizations:destroy) flags="--json --help" ;;
     keys) flags="--json --long --help" ;;
-    keys:add) flags="--json --yes --help" ;;
+    keys:add) flags="--json --yes --help" kind=file ;;
     keys:remove) flags="--json --help" ;;
     keys:clear) flags="--json --help" ;;
     apps) flags="--all --json --personal --space --team --help" ;;
@@ -74,7 +74,7 @@ _heroku() {
     labs:enable) flags="--app --json --remote --help" kind=feature ;;
     labs:disable) flags="--app --confirm --json --remote --help" kind=feature ;;
     git:remote) flags="--app --json --remote --help" ;;
-    git:clone) flags="--app --json --remote --help" ;;
+    git:clone) flags="--app --json --remote --help" kind=file ;;
     git:credentials) flags="--help" ;;
     addons) flags="--all --app --json --no-wrap --remote --help" ;;
     addons:add) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
@@ -144,7 +144,7 @@ _heroku() {
     backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --provisioning --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
     backend:addons) flags="--json --help" ;;
-    backend:addons:add) flags="--json --production --help" ;;
+    backend:addons:add) flags="--json --production --help" kind=file ;;
     backend:addons:remove) flags="--force --json --help" ;;
     backend:users) flags="--json --help" ;;
     backend:users:add) flags="--json --two-factor-code --unverified --help" ;;
@@ -166,7 +166,7 @@ _heroku() {
     esac
   done
   if [[ -n $remote ]] && (( positional > 0 )); then
-    COMPREPLY=($(compgen -f -- "$cur"))
+    _heroku_files "$cur"
     return
   fi
   case "$prev" in
@@ -193,10 +193,10 @@ _heroku() {
     -e|--env) kind=other ;;
     -e|--expires-in) kind=other ;;
     -F|--field) kind=other ;;
-    -f|--file) kind=other ;;
+    -f|--file) kind=file ;;
     --host) kind=other ;;
     -i|--index) kind=other ;;
-    --input) kind=other ;;
+    --input) kind=file ;;
     --interval) kind=other ;;
     --matching) kind=other ;;
     --max-age) kind=other ;;
@@ -239,9 +239,21 @@ _heroku() {
     _heroku_reply "$cur" <<< "${choices// /$'\n'}"
   elif [[ $kind == command ]]; then
     _heroku_reply "$cur" <<< "$_heroku_names"
+  elif [[ $kind == file ]]; then
+    _heroku_files "$cur"
   elif [[ -n $kind && $kind != other ]]; then
     _heroku_reply "$cur" < <(_heroku_values "$kind" "${words[@]:2}")
   fi
+}
+
+_heroku_files() {  # CURRENT
+  local value
+  COMPREPLY=()
+  while IFS= read -r value; do
+    COMPREPLY+=("$value")
+  done < <(compgen -f -- "$1")
+  compopt -o filenames 2>/dev/null
+  return 0
 }
 
 _heroku_reply() {  # CURRENT, candidates on stdin; what readline has before a word break already is cut off

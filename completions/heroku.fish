@@ -263,7 +263,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours dj:unlock' -l dry-run -d 'say which, and change nothing'
     complete -c $program -n '__heroku_is ours pg:psql' -l channel-binding -x -d 'disable, prefer or require, as libpq has it'
     complete -c $program -n '__heroku_is ours pg:psql' -l command -s c -x -d 'run this and end'
-    complete -c $program -n '__heroku_is ours pg:psql' -l file -s f -x -d 'run what is in a file and end'
+    complete -c $program -n '__heroku_is ours pg:psql' -l file -s f -r -F -d 'run what is in a file and end'
     complete -c $program -n '__heroku_is ours pg:credentials:url' -l name -s n -x -d 'credential [default]'
     complete -c $program -n '__heroku_is ours quickstart' -l keep -d 'leave the backend and the app running, and say how to go on'
     complete -c $program -n '__heroku_is ours backend:start' -l detach -s d -d 'run it in the background'
@@ -289,10 +289,11 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:users:add' -l unverified -d 'as without a credit card: no add-on that costs something'
     complete -c $program -n '__heroku_is ours api' -l field -s F -x -d 'a key of the body'
     complete -c $program -n '__heroku_is ours api' -l include -s i -d 'show status and headers on stderr'
-    complete -c $program -n '__heroku_is ours api' -l input -x -d 'the body, as JSON; - is stdin, for as long as it takes'
+    complete -c $program -n '__heroku_is ours api' -l input -r -F -d 'the body, as JSON; - is stdin, for as long as it takes'
     complete -c $program -n '__heroku_is ours api' -l paginate -d 'all pages of a list as one'
     complete -c $program -n '__heroku_is ours regions' -l common -d 'only those of the common runtime'
     complete -c $program -n '__heroku_is ours regions' -l private -d 'only those of private spaces'
+    complete -c $program -n '__heroku_wants_word ours keys:add' -F
     complete -c $program -n '__heroku_wants_word ours info' -a '(__heroku_values app)'
     complete -c $program -n '__heroku_wants_word ours destroy' -a '(__heroku_values app)'
     complete -c $program -n '__heroku_wants_word ours apps:info' -a '(__heroku_values app)'
@@ -309,6 +310,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_wants_word ours labs:info' -a '(__heroku_values feature)'
     complete -c $program -n '__heroku_wants_word ours labs:enable' -a '(__heroku_values feature)'
     complete -c $program -n '__heroku_wants_word ours labs:disable' -a '(__heroku_values feature)'
+    complete -c $program -n '__heroku_wants_word ours git:clone' -F
     complete -c $program -n '__heroku_wants_word ours addons:add' -a '(__heroku_values plan)'
     complete -c $program -n '__heroku_wants_word ours addons:remove' -a '(__heroku_values addon)'
     complete -c $program -n '__heroku_wants_word ours addons:info' -a '(__heroku_values addon)'
@@ -340,5 +342,6 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_wants_word remote run' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote run:detached' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote rake' -a '(__heroku_values rake-task)'
+    complete -c $program -n '__heroku_wants_word ours backend:addons:add' -F
     complete -c $program -n '__heroku_wants_word ours help' -a 'login logout whoami auth:token authorizations authorizations:create authorizations:info authorizations:update authorizations:rotate authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:update access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:open addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove logs drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart run run:detached rake console dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:psql pg:credentials:url quickstart backend:start backend:stop backend:status backend:env backend:reset backend:snapshot backend:snapshot:save backend:snapshot:restore backend:snapshot:remove backend:faults backend:faults:add backend:faults:clear backend:addons backend:addons:add backend:addons:remove backend:users backend:users:add backend:users:remove api regions status commands help autocomplete version'
 end

@@ -7,6 +7,8 @@ import click
 from hkcli.cli.dispatch import load
 from hkcli.cli.table import names, resolve
 
+FILE = "file"
+"""The kind of value that the shell knows by itself."""
 ARGUMENTS = {
     "access:remove": "collaborator",
     "access:update": "collaborator",
@@ -22,6 +24,7 @@ ARGUMENTS = {
     "addons:upgrade": "plan",
     "addons:wait": "addon",
     "apps:stacks:set": "stack",
+    "backend:addons:add": FILE,
     "config:edit": "config-key",
     "config:get": "config-key",
     "config:set": "config-assignment",
@@ -34,8 +37,10 @@ ARGUMENTS = {
     "features:disable": "feature",
     "features:enable": "feature",
     "features:info": "feature",
+    "git:clone": FILE,
     "help": "command",
     "info": "app",
+    "keys:add": FILE,
     "labs:disable": "feature",
     "labs:enable": "feature",
     "labs:info": "feature",
@@ -54,6 +59,8 @@ OPTIONS = {
     "--confirm": "app",
     "--dyno": "dyno",
     "--dyno-name": "dyno",
+    "--file": FILE,
+    "--input": FILE,
     "--process-type": "process-type",
     "--ps": "process-type",
     "--region": "region",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hkcli.cli.completed import Completed, Flag
+from hkcli.cli.completed import FILE, Completed, Flag
 
 MADE = "Completion of heroku and hkcli for {}. Made from the command table by `make completions`; changes get lost."
 PROGRAMS = ("heroku", "hkcli")
@@ -57,7 +57,7 @@ _heroku() {{
     esac
   done
   if [[ -n $remote ]] && (( positional > 0 )); then
-    COMPREPLY=($(compgen -f -- "$cur"))
+    _heroku_files "$cur"
     return
   fi
   case "$prev" in
@@ -73,9 +73,21 @@ _heroku() {{
     _heroku_reply "$cur" <<< "${{choices// /$'\n'}}"
   elif [[ $kind == command ]]; then
     _heroku_reply "$cur" <<< "$_heroku_names"
+  elif [[ $kind == file ]]; then
+    _heroku_files "$cur"
   elif [[ -n $kind && $kind != other ]]; then
     _heroku_reply "$cur" < <(_heroku_values "$kind" "${{words[@]:2}}")
   fi
+}}
+
+_heroku_files() {{  # CURRENT
+  local value
+  COMPREPLY=()
+  while IFS= read -r value; do
+    COMPREPLY+=("$value")
+  done < <(compgen -f -- "$1")
+  compopt -o filenames 2>/dev/null
+  return 0
 }}
 
 _heroku_reply() {{  # CURRENT, candidates on stdin; what readline has before a word break already is cut off
@@ -178,6 +190,8 @@ _heroku() {{
   esac
   if [[ $kind == command ]]; then
     _describe -t commands 'heroku command' commands
+  elif [[ $kind == file ]]; then
+    _files
   elif [[ -n $kind ]]; then
     _heroku_values $kind
   fi
@@ -301,12 +315,15 @@ def fish_flag(flag: Flag, where: tuple[str, ...]) -> str:
         values = f" -x -a {quoted(' '.join(flag.choices))}"
     elif flag.takes_value:
         values = f" -x -a '(__heroku_values {flag.kind})'" if flag.kind else " -x"
+        values = " -r -F" if flag.kind == FILE else values
     test = quoted(f"__heroku_is {' '.join(where)}")
     return f"    complete -c $program -n {test} -l {flag.long[2:]}{short}{values} -d {quoted(flag.help)}"
 
 
 def fish_argument(command: Completed, commands: "list[Completed]") -> str:
     test = quoted(f"__heroku_wants_word {condition(command)} {command.name}")
+    if command.kind == FILE:
+        return f"    complete -c $program -n {test} -F"
     if command.kind == "command":
         return f"    complete -c $program -n {test} -a {quoted(' '.join(each.name for each in commands))}"
     return f"    complete -c $program -n {test} -a '(__heroku_values {command.kind})'"

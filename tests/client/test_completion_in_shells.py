@@ -121,3 +121,10 @@ def test_values_are_not_run_as_commands_by_bash(shell, wire, tmp_path):
     wire.on("GET", "/apps/demo/config-vars", {evil: "x", "FINE": "y"})
     shell.completes("heroku config:get --app demo FIN", "<config:get><--app><demo><FINE>")
     assert not (tmp_path / "ran").exists()
+
+
+def test_files_complete_where_one_is_asked_for(shell, folder):
+    (folder / "my key.pub").write_text("")
+    shell.completes("heroku api --input my", "<api><--input><my key.pub>")
+    shell.completes("heroku keys:add --yes my", "<keys:add><--yes><my key.pub>")
+    assert shell.asked == []
