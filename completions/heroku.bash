@@ -13,6 +13,9 @@ _heroku() {
   local last=$(( ${#words[@]} - 1 ))
   local cur="${words[last]}" prev="${words[last-1]}" name="${words[1]}"
   local flags="" kind="" choices="" remote="" positional=0 index word value
+  if [[ $cur == --*=* ]]; then
+    prev="${cur%%=*}" cur="${cur#*=}"
+  fi
 
   if (( last == 1 )); then
     _heroku_reply "$cur" <<< "$_heroku_names"

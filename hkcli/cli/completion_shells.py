@@ -40,6 +40,9 @@ _heroku() {{
   local last=$(( ${{#words[@]}} - 1 ))
   local cur="${{words[last]}}" prev="${{words[last-1]}}" name="${{words[1]}}"
   local flags="" kind="" choices="" remote="" positional=0 index word value
+  if [[ $cur == --*=* ]]; then
+    prev="${{cur%%=*}}" cur="${{cur#*=}}"
+  fi
 
   if (( last == 1 )); then
     _heroku_reply "$cur" <<< "$_heroku_names"
@@ -155,6 +158,10 @@ _heroku() {{
   local -a commands flags valued
   local name kind remote word previous=$words[CURRENT-1]
   integer index positional=0
+  if [[ $words[CURRENT] == --*=* ]]; then
+    previous=${{words[CURRENT]%%=*}}
+    compset -P '*='
+  fi
   commands=(
 {names}
   )

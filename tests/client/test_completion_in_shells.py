@@ -100,7 +100,9 @@ def test_names_and_flags_complete_without_starting_the_program(shell, program):
 def test_values_of_flags_and_arguments_come_from_the_program(shell):
     shell.completes("heroku config:get --app dem", "<config:get><--app><demo>")
     shell.completes("heroku config:get --app demo DATA", "<config:get><--app><demo><DATABASE_URL>")
-    assert shell.asked == ["app", "config-key"]
+    shell.completes("heroku config:get --app=dem", "<config:get><--app=demo>")
+    shell.completes("heroku logs --source=he", "<logs><--source=heroku>")
+    assert shell.asked == ["app", "config-key", "app"]
 
 
 def test_the_words_of_a_remote_command_are_not_ours(shell, folder):
