@@ -132,12 +132,13 @@ def perform(words: Sequence[str], run: Run) -> None:
         return
     name, *arguments = joined(words)
     run.as_json = run.out.is_for_program = asks_for_json(arguments)
+    longer = f"{name}:{(arguments or [''])[0]}"
+    run.meant = f"heroku {name}:{' '.join(arguments)}" if longer in COMMANDS else None
     if name not in COMMANDS:
         run_extension(name, arguments, run)
-        if not is_topic(name):
-            raise unknown_command(name)
+        if not is_topic(name) or (arguments and not arguments[0].startswith("-")):
+            raise unknown_command(longer if is_topic(name) else name)
         name, arguments = "help", [name, *(word for word in arguments if word in ("-j", "--json"))]
-    run.meant = f"heroku {name}:{' '.join(arguments)}" if f"{name}:{(arguments or [''])[0]}" in COMMANDS else None
     found = load(name)
     if not any("--json" in parameter.opts for parameter in found.params):
         run.as_json = run.out.is_for_program = False
@@ -185,6 +186,8 @@ def run_extension(name: str, arguments: Sequence[str], run: Run) -> None:
 
 def unknown_command(name: str) -> click.UsageError:
     near = nearest(name, names())
+    if name in COMMANDS:
+        return click.UsageError(f"{name} is written with a colon.")
     if name.startswith("-"):
         return click.UsageError(f"{name} comes after the command, as in: heroku apps {name}")
     hint = f" Did you mean: {', '.join(near)}?" if near else " See them all: heroku help"

@@ -72,7 +72,7 @@ def lines() -> Iterator[str]:
         for name in (each for topic in topics for each in names(aliases=False) if topic_of(each) == topic):
             yield from about(name)
     yield from (".SH EXIT STATUS", *definitions(STATUSES))
-    yield text("heroku run, rake, console and pg:psql end with the other program's own.", ".PP")
+    yield text("heroku run, rake, console, run:detached --tail and pg:psql end with the other program's own.", ".PP")
     yield from (".SH ENVIRONMENT", *definitions(ENVIRONMENT))
     yield from (".SH FILES", *definitions({"~/.netrc": "Logins, an entry a host, readable by you alone."}))
     yield from (".SH SEE ALSO", ".BR git (1),", ".BR curl (1),", ".BR psql (1)")

@@ -143,6 +143,7 @@ def test_a_topic_without_a_command_of_its_own_shows_its_help(heroku, platform, t
         (("config", "set", "A=1"), "heroku config:set A=1"),
         (("addons", "add", "dj"), "heroku addons:add dj"),
         (("apps", "create", "--region", "eu"), "heroku apps:create --region eu"),
+        (("git", "remote", "-a", "demo"), "heroku git:remote -a demo"),
     ],
     ids=str,
 )
@@ -150,6 +151,11 @@ def test_a_space_in_place_of_the_colon_is_told(heroku, platform, words, meant):
     result = heroku(*words)
     assert result.exit_code == 2 and f"Did you mean: {meant}\n" in result.stderr
     assert f"Did you mean: {meant}" in json.loads(heroku(*words, "--json").stderr)["next"][0]
+
+
+def test_a_word_after_a_topic_that_is_no_command_of_it_is_an_error(heroku, platform):
+    result = heroku("git", "remoet")
+    assert result.exit_code == 2 and "git:remoet is not a heroku command. Did you mean: git:remote" in result.stderr
 
 
 def test_help_tells_limits_and_defaults_in_words_and_other_names(heroku, platform):
