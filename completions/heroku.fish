@@ -90,7 +90,7 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'git:remote' -d 'Make a git remote lead to an app; --remote names it'
     complete -c $program -n __heroku_is_first -a 'git:clone' -d 'Clone an app’s repository; --remote names the remote'
     complete -c $program -n __heroku_is_first -a 'git:credentials' -d 'Answer git’s question for a password; for git alone'
-    complete -c $program -n __heroku_is_first -a 'addons' -d 'List the add-ons of an app'
+    complete -c $program -n __heroku_is_first -a 'addons' -d 'List the add-ons of an app, or of all your apps'
     complete -c $program -n __heroku_is_first -a 'addons:add' -d 'Add an add-on to an app'
     complete -c $program -n __heroku_is_first -a 'addons:remove' -d 'Remove add-ons from an app, with all that they hold'
     complete -c $program -n __heroku_is_first -a 'addons:info' -d 'Show what is known of an add-on'

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hkcli.api.errors import HerokuError, NotConfirmed, UsageError
+from hkcli.api.errors import HerokuError, NoAppError, NotConfirmed, UsageError
 from hkcli.cli.app_choice import Choice, choose_app, preferred
 from hkcli.cli.git_remote import Remotes, discover
 from hkcli.cli.hosts import DEFAULT, Host, host_named
@@ -56,6 +56,16 @@ class Run:
     @property
     def app(self) -> str:
         return self.choice.app
+
+    def names_an_app(self) -> bool:
+        """Whether there is an app to ask as well; a flag that names none that can be meant is a mistake still."""
+        try:
+            return bool(self.app)
+        except NoAppError:
+            if self.app_flag or self.remote_flag:
+                raise
+            self.needs_app = False
+            return False
 
     @cached_property
     def choice(self) -> Choice:

@@ -219,3 +219,9 @@ def test_what_the_provider_says_comes_before_the_wait(heroku, platform, monkeypa
 def test_all_and_an_app_together_are_told_to_be_pointless(heroku, platform):
     platform.on("GET", "/addons", reply=[])
     assert "--app and --remote make no difference" in heroku("addons", "--all", "-a", "demo").stderr
+
+
+def test_where_no_app_is_meant_the_addons_of_all_are_listed(heroku, platform):
+    platform.on("GET", "/addons", reply=[addon()])
+    assert heroku("addons").stdout.startswith("demo\tdj (dj-round-1)\t")
+    assert heroku("addons", "--remote", "nope").exit_code == 2

@@ -87,13 +87,18 @@ def test_an_app_of_a_team_is_created_where_teams_create_theirs(heroku, platform)
 
 
 def test_info_shows_what_is_there_although_the_platform_knows_no_collaborators(heroku, platform):
-    platform.on("GET", "/apps/demo", reply=app())
+    platform.on("GET", "/apps/demo", reply=app(acm=True, maintenance=True))
     platform.on("GET", "/apps/demo/addons", reply=[addon()])
     platform.on("GET", "/apps/demo/dynos", reply=[dyno(), dyno("worker.2")])
     platform.on("GET", "/apps/demo/collaborators", status=404, reply=problem("not_found", "No such endpoint."))
+    coupling = {"pipeline": {"id": "p1", "name": "shop"}, "stage": "staging"}
+    platform.on("GET", "/apps/demo/pipeline-couplings", reply=coupling)
     printed = heroku("info", "-a", "demo").stdout
-    assert printed.startswith("=== demo\n\nAdd-ons:   dj:single\nDynos:     worker: 2\n")
-    assert "Slug Size: 2 KB\n" in printed and "Repo Size" not in printed
+    shown = dict(line.split(":", 1) for line in printed.splitlines()[2:])
+    told = {"Add-ons": "dj:single", "Dynos": "worker: 2", "Slug Size": "2 KB", "Pipeline": "shop:staging"}
+    told |= {"Auto Cert Mgmt": "true", "Maintenance": "on"}
+    assert printed.startswith("=== demo\n\n") and told.items() <= {k: v.strip() for k, v in shown.items()}.items()
+    assert "Repo Size" not in shown and "Collaborators" not in shown
 
 
 def test_destroy_takes_the_remotes_of_the_app_along(heroku, platform, folder):

@@ -20,11 +20,12 @@ NO_SUCH_PLAN = "Couldn't find either the add-on"
 @wrap_option
 @json_option
 def addons(run: Run, everywhere: bool, no_wrap: bool, as_json: bool) -> None:
-    """List the add-ons of an app."""
+    """List the add-ons of an app, or of all your apps."""
     if everywhere:
         run.needs_app = False
         if run.app_flag or run.remote_flag:
             run.out.warn("--all lists the add-ons of all your apps: --app and --remote make no difference.")
+    everywhere = everywhere or not run.names_an_app()
     found = run.api.all_addons() if everywhere else run.api.addons(run.app)
     attached = [] if everywhere else run.api.all_attachments()
     found = sorted(with_attachments(found, attached), key=lambda addon: (addon["app"]["name"], addon["name"]))

@@ -150,10 +150,10 @@ def info(run: Run, name: str | None, shell: bool, as_json: bool) -> None:
     name_app(run, name)
     app = run.api.app(run.app)
     addons, dynos = run.api.addons(run.app), run.api.dynos(run.app)
-    others = collaborators(run)
+    others, coupling = collaborators(run), run.api.pipeline_coupling(run.app)
     if as_json:
         document = {"addons": addons, "app": app, "collaborators": others, "dynos": dynos}
-        run.out.json(document | {"pipeline_coupling": run.api.pipeline_coupling(run.app)})
+        run.out.json(document | {"pipeline_coupling": coupling})
         return
     emails = sorted(each["user"]["email"] for each in others)
     counts: dict[str, int] = {}
@@ -161,10 +161,13 @@ def info(run: Run, name: str | None, shell: bool, as_json: bool) -> None:
         counts[dyno["type"]] = counts.get(dyno["type"], 0) + 1
     facts = {
         "Add-ons": ", ".join(addon["plan"]["name"] for addon in addons),
+        "Auto Cert Mgmt": "" if app.get("acm") is None else str(app["acm"]).lower(),
         "Collaborators": ", ".join(email for email in emails if email != app["owner"]["email"]),
         "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())),
         "Git URL": app["git_url"],
+        "Maintenance": "on" if app["maintenance"] else "",
         "Owner": app["owner"]["email"],
+        "Pipeline": f"{coupling['pipeline']['name']}:{coupling['stage']}" if coupling else "",
         "Region": app["region"]["name"],
         "Repo Size": size_text(app.get("repo_size")),
         "Slug Size": size_text(app.get("slug_size")),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from hkcli.api.documents import Feature
-from hkcli.api.errors import NoAppError, NotFound
+from hkcli.api.errors import NotFound
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.dispatch import nearest
 
@@ -114,7 +114,7 @@ def switch(run: Run, feature: Feature, is_of_app: bool, enabled: bool, as_json: 
 @json_option
 def labs(run: Run, as_json: bool) -> None:
     """List experimental features, of your account and an app."""
-    has_app = names_an_app(run)
+    has_app = run.names_an_app()
     mine = in_order(each for each in run.api.account_features() if each["state"] != SETTLED)
     of_the_app = in_order(each for each in run.api.features(run.app) if each["state"] != SETTLED) if has_app else None
     if as_json:
@@ -127,17 +127,6 @@ def labs(run: Run, as_json: bool) -> None:
         show(run, f"App Features {run.app}", of_the_app)
 
 
-def names_an_app(run: Run) -> bool:
-    """Whether there is an app to ask as well; a flag that names none that can be meant is a mistake still."""
-    try:
-        return bool(run.app)
-    except NoAppError:
-        if run.app_flag or run.remote_flag:
-            raise
-        run.needs_app = False
-        return False
-
-
 @app_command("labs:info")
 @click.argument("feature")
 @json_option
@@ -148,7 +137,7 @@ def labs_info(run: Run, feature: str, as_json: bool) -> None:
 
 def anywhere(run: Run, name: str) -> tuple[Feature, bool]:
     """The feature of the account, else of the app, and whether it is the app's. Raises ApiError."""
-    has_app = names_an_app(run)
+    has_app = run.names_an_app()
     try:
         return run.api.account_feature(name), False
     except NotFound as error:
