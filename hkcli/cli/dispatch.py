@@ -92,7 +92,7 @@ def execute(
     except click.exceptions.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
-        if stderr.isatty():
+        if stderr.isatty() and not out.has_told_interruption:
             stderr.write("\n")
         return INTERRUPTED
     except EOFError:
@@ -252,6 +252,8 @@ def advice(run: Run, error: HerokuError) -> tuple[str, ...]:
     """What only the whole run can tell about a failure."""
     if isinstance(error, Unauthorized) and not error.next:
         return (unauthorized_advice(run),)
+    if error.id == "forbidden" and not error.next:
+        return ("Who you are there: heroku whoami",)
     if isinstance(error, NotFound) and error.resource == "app" and run.needs_app:
         return app_advice(run)
     return ()

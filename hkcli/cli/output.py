@@ -65,6 +65,7 @@ class Output:
         """Set by --json: stderr, unless it is a terminal, is kept for the one JSON object of a failure."""
         self.warnings: list[str] = []
         """Those that a program has not been told yet."""
+        self.has_told_interruption = False
         self._held: list[str] | None = None
         self._warned: set[str] = set()
 
@@ -189,6 +190,7 @@ class Output:
             ending = step.ending
         except KeyboardInterrupt:
             ending = "interrupted"
+            self.has_told_interruption = True
             raise
         finally:
             self.stderr.write(f"{ending}\n")
