@@ -55,6 +55,7 @@ def test_a_name_that_is_taken_is_told_in_the_platforms_words(heroku, platform):
     assert result.stderr == (
         "Creating demo... failed\n"
         " ›   Error: Name demo is already taken\n"
+        "     Choose another name, or leave it out: heroku create\n"
         "     Error ID: invalid_params (request request-1)\n"
     )
 

@@ -3,7 +3,7 @@
 import click
 
 from hkcli.api.documents import App, Collaborator
-from hkcli.api.errors import ApiError
+from hkcli.api.errors import ApiError, InvalidParams
 from hkcli.cli.browser import show_page
 from hkcli.cli.commands.addons import created_line, request_addon
 from hkcli.cli.commands.buildpacks import url_meant
@@ -96,9 +96,7 @@ def create(
     team = team or run.env.get("HEROKU_TEAM")
     asked = {"name": name, "region": region, "stack": stack, "team": team, "space": space}
     wishes = {key: value for key, value in asked.items() if value}
-    with run.out.progress(f"Creating {name or 'app'}") as step:
-        app = run.api.create_app(wishes)
-        step.done(app["name"] if app["name"] != name else "")
+    app = made(run, name, wishes)
     if not no_remote:
         connect(run, app["name"], remote_name, keep=True)
     if buildpack_url:
@@ -109,6 +107,18 @@ def create(
         run.out.json(app)
     else:
         run.out.line(f"{app['web_url'] or ''} | {run.host.git_url(app['name'])}".removeprefix(" | "))
+
+
+def made(run: Run, name: str | None, wishes: dict[str, str]) -> App:
+    try:
+        with run.out.progress(f"Creating {name or 'app'}") as step:
+            app = run.api.create_app(wishes)
+            step.done(app["name"] if app["name"] != name else "")
+    except InvalidParams as error:
+        if name and name in error.message:
+            error.next = ("Choose another name, or leave it out: heroku create",)
+        raise
+    return app
 
 
 def add_all(run: Run, app: str, plans: list[str]) -> None:
