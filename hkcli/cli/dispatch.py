@@ -132,13 +132,10 @@ def perform(words: Sequence[str], run: Run) -> None:
         return
     name, *arguments = joined(words)
     run.as_json = run.out.is_for_program = asks_for_json(arguments)
-    longer = f"{name}:{(arguments or [''])[0]}"
-    run.meant = f"heroku {name}:{' '.join(arguments)}" if longer in COMMANDS else None
+    run.meant = f"heroku {name}:{' '.join(arguments)}" if f"{name}:{(arguments or [''])[0]}" in COMMANDS else None
     if name not in COMMANDS:
         run_extension(name, arguments, run)
-        if not is_topic(name) or (arguments and not arguments[0].startswith("-")):
-            raise unknown_command(longer if is_topic(name) else name)
-        name, arguments = "help", [name, *(word for word in arguments if word in ("-j", "--json"))]
+        name, *arguments = as_topic(name, arguments)
     found = load(name)
     if not any("--json" in parameter.opts for parameter in found.params):
         run.as_json = run.out.is_for_program = False
@@ -157,8 +154,13 @@ def joined(words: Sequence[str]) -> list[str]:
     return [name, *arguments]
 
 
-def is_topic(name: str) -> bool:
-    return any(known.startswith(f"{name}:") for known in names())
+def as_topic(name: str, arguments: Sequence[str]) -> list[str]:
+    """`backend` as `help backend`. Raises click.UsageError for what is neither a command nor a topic."""
+    if not any(known.startswith(f"{name}:") for known in names()):
+        raise unknown_command(name)
+    if arguments and not arguments[0].startswith("-"):
+        raise unknown_command(f"{name}:{arguments[0]}")
+    return ["help", name, *(word for word in arguments if word in ("-j", "--json"))]
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
