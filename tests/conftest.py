@@ -4,7 +4,10 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("any machine")
 pytest.register_assert_rewrite("tests.backends")
 
 from tests.backends import Backend  # noqa: E402

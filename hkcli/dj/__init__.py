@@ -22,7 +22,7 @@ __all__ = ["count", "enqueue", "enqueue_many"]
 def enqueue(job: object, *, priority: int = 0, run_at: datetime | None = None, queue: str | None = None) -> int:
     """Put a job on the queue; returns its id. A `run_at` without zone is UTC.
 
-    Raises TypeError when the job has no `perform` or holds what cannot be written down, queue.TableMissing and
+    Raises TypeError when the job has no `perform` or holds what cannot be written down, table.TableMissing and
     database.DatabaseError when there is nowhere to write it.
     """
     from hkcli.dj.enqueuing import new_job
@@ -40,7 +40,7 @@ def enqueue_many(
 
 
 def count() -> int:
-    """How many jobs are on the queue, in whatever state. Raises queue.TableMissing and database.DatabaseError."""
+    """How many jobs are on the queue, in whatever state. Raises table.TableMissing and database.DatabaseError."""
     from dataclasses import astuple
 
     return sum(astuple(_queue().counts(datetime.now(UTC))))
@@ -55,8 +55,8 @@ def _queue() -> Queue:
 @cache
 def _open(database_url: str, _pid: int) -> Queue:
     """Once for each database and process: connections must not be shared with a child."""
-    from hkcli.dj.database import connect
     from hkcli.dj.database import database_url as parse
+    from hkcli.dj.database import open_database
     from hkcli.dj.queue import open_queue
 
-    return open_queue(connect(parse({"DATABASE_URL": database_url})))
+    return open_queue(open_database(parse({"DATABASE_URL": database_url})))

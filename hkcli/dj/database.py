@@ -1,28 +1,59 @@
-"""Which database DATABASE_URL means, and an engine for it that stores times as Rails does."""
+"""Which database DATABASE_URL means, and connections to it by its own driver: what a worker and an enqueuer import.
+
+SQLAlchemy, of which a worker would use little and pay for all, is only behind engine.py. In SQL a value is `:name`; an
+aware datetime is stored as Rails stores times.
+"""
 
 import re
-import sqlite3
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from threading import Semaphore
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote
 
-import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import Dialect
-
-BUSY_TIMEOUT_MS = 30_000
-SHORTEST_NAP_S, LONGEST_NAP_S = 0.000_05, 0.01
 SQLITE_SCHEMES = ("sqlite3", "sqlite", "sqlite+pysqlite")
 POSTGRESQL_SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
+MOST_CONNECTIONS, TURN_S = 15, 30
+"""So many threads of a process use a database at the same time; another waits so long for its turn."""
 RAILS_OWN_SETTINGS = {"pool", "timeout", "reaping_frequency", "checkout_timeout", "prepared_statements", "encoding"}
-READ_ONLY = {"hkcli_read_only": True}
+SERVER = re.compile(
+    r"//((?P<user>[^:/]*)(:(?P<password>[^@]*))?@)?(\[(?P<ipv6>[^/?]+)]|(?P<host>[^/:?]+))?(:(?P<port>\d*))?"
+    r"(/(?P<database>[^?]*))?(\?(?P<options>.*))?\Z"
+)
+
+Values = Mapping[str, object]
+NO_VALUES: Values = {}
 
 
 class DatabaseError(Exception):
     """The database cannot be used as asked; the message is meant for the reader."""
 
 
-def database_url(environ: Mapping[str, str]) -> sa.URL:
+class DriverError(DatabaseError):
+    """A statement failed, or there is no connection; the message is the driver's, `__cause__` its own exception."""
+
+    ruby_name = "ActiveRecord::StatementInvalid"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(" ".join(str(error).split()))
+
+
+@dataclass(frozen=True)
+class Address:
+    """A database. `name` is SQLite's file; all the rest is of PostgreSQL, and `options` are libpq's."""
+
+    dialect: str
+    name: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    host: str | None = None
+    port: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def database_url(environ: Mapping[str, str]) -> Address:
     """What DATABASE_URL in this environment means. Raises DatabaseError."""
     text = environ.get("DATABASE_URL", "").strip()
     if not text:
@@ -30,7 +61,7 @@ def database_url(environ: Mapping[str, str]) -> sa.URL:
     return parse_url(text)
 
 
-def parse_url(text: str) -> sa.URL:
+def parse_url(text: str) -> Address:
     """Rails' forms (`sqlite3:/absolute`, `sqlite3:relative`, `postgres://`) and SQLAlchemy's own.
 
     Raises DatabaseError.
@@ -41,15 +72,7 @@ def parse_url(text: str) -> sa.URL:
             f"DATABASE_URL begins with {scheme.split('/')[0]!r}, which is not a database known here. "
             "Use sqlite3:/path/to/file or postgres://user:password@host/name"
         )
-    if scheme in SQLITE_SCHEMES:
-        return sa.URL.create("sqlite", database=_sqlite_path(scheme, rest))
-    try:
-        url = sa.make_url(f"postgresql+psycopg:{rest}")
-    except (sa.exc.ArgumentError, ValueError):
-        raise DatabaseError(
-            "DATABASE_URL is not a PostgreSQL address. It should read postgres://user:password@host:5432/name"
-        ) from None
-    return url.difference_update_query(RAILS_OWN_SETTINGS & set(url.query))
+    return Address("sqlite", _sqlite_path(scheme, rest)) if scheme in SQLITE_SCHEMES else _server(rest)
 
 
 def _sqlite_path(scheme: str, rest: str) -> str:
@@ -64,91 +87,121 @@ def _sqlite_path(scheme: str, rest: str) -> str:
     return re.sub(r"\A/{2,}", "/", path)
 
 
-def connect(url: sa.URL, foreign_keys: bool = True) -> sa.Engine:
-    """An engine whose transactions on SQLite take the write lock at once, so that none fails half-way as busy.
-
-    `foreign_keys` False is for migrations: SQLite would delete the rows that refer to a table while it is copied.
-    """
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, connect_args={"application_name": "delayed_job"})
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    if not foreign_keys:
-        sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = OFF"))
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # sqlite3's own implicit transactions would commit before DDL; None leaves BEGIN and COMMIT to us.
-    connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
+def _server(rest: str) -> Address:
+    if (found := SERVER.match(rest)) is None:
+        raise DatabaseError(
+            "DATABASE_URL is not a PostgreSQL address. It should read postgres://user:password@host:5432/name"
+        )
+    part = {name: unquote(text) for name, text in found.groupdict().items() if text}
+    options = {name: value for name, value in parse_qsl(found["options"] or "") if name not in RAILS_OWN_SETTINGS}
+    return Address(
+        "postgresql",
+        part.get("database", ""),
+        part.get("user"),
+        part.get("password"),
+        part.get("ipv6", part.get("host")),
+        int(part["port"]) if "port" in part else None,
+        options,
+    )
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("hkcli_no_transaction"):
-        # Straight to the driver: this is done twice a job.
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
+class Connection(Protocol):
+    """What every connection can do, SQLAlchemy's too (engine.py). A statement of its own is its own transaction."""
+
+    def rows(self, sql: str, values: Values = NO_VALUES) -> Sequence[Sequence[Any]]:
+        """All that the statement returns."""
+
+    def change(self, sql: str, values: Values = NO_VALUES) -> int:
+        """How many rows the statement changed."""
+
+    def columns(self, table: str) -> Mapping[str, int | None]:
+        """The table's columns, with the length of each that has one; none when there is no such table."""
+
+
+class DriverConnection(Connection, Protocol):
+    """A connection by the database's own driver, for one thread at a time. All raise DriverError."""
+
+    def change_many(self, sql: str, rows: Sequence[Values]) -> None:
+        """The statement, once for each row."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What is done inside comes to pass as one. SQLite's write lock is taken at once, so none fails half-way."""
+
+    def close(self) -> None: ...
+
+
+class Database:
+    """Connections to one database; those given back are kept for whoever asks next."""
+
+    def __init__(self, dialect: str, connect: Callable[[], DriverConnection]) -> None:
+        self.dialect = dialect
+        self._connect = connect
+        self._idle: list[DriverConnection] = []
+        self._turns = Semaphore(MOST_CONNECTIONS)
+
+    def take(self) -> DriverConnection:
+        """For the caller alone, to keep or to close."""
         try:
-            if options.get("hkcli_read_only"):
-                driver.execute("BEGIN")
-            else:
-                _begin_immediate(driver)
-        except sqlite3.Error as error:  # which SQLAlchemy, not asked, does not translate
-            raise sa.exc.DBAPIError("BEGIN", None, error) from error
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
 
-
-def _begin_immediate(connection: sqlite3.Connection) -> None:
-    """Wait for the write lock in naps as short as a worker's transactions: SQLite's own begin at twenty times that."""
-    ends_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    nap_s = SHORTEST_NAP_S
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        while True:
+    @contextmanager
+    def connection(self) -> Iterator[DriverConnection]:
+        """For the caller alone, meanwhile. After trouble all are made anew: the database may have gone, and be back."""
+        if not self._turns.acquire(timeout=TURN_S):
+            raise DatabaseError(
+                f"All {MOST_CONNECTIONS} connections of this process to the database were in use for {TURN_S} s. "
+                "Enqueue from fewer threads at a time, or many jobs at once: enqueue_many"
+            )
+        try:
+            connection = self.take()
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
-                    raise
-            time.sleep(nap_s * (0.5 + time.perf_counter_ns() % 1000 / 1000))  # not all at the same time
-            nap_s = min(nap_s * 1.2, LONGEST_NAP_S)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+                yield connection
+            except BaseException:
+                connection.close()
+                self.close()
+                raise
+            self._idle.append(connection)
+        finally:
+            self._turns.release()
+
+    def close(self) -> None:
+        """Close what nobody uses."""
+        with suppress(IndexError):  # the last may be taken meanwhile
+            while True:
+                self._idle.pop().close()
 
 
-class RailsTime(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime; on SQLite the text Active Record writes, on PostgreSQL a timestamp without zone."""
+def open_database(address: Address) -> Database:
+    """Connecting comes later, and raises DriverError."""
+    if address.dialect == "sqlite":
+        from hkcli.dj.sqlite import SQLiteConnection
 
-    impl = sa.DateTime
-    cache_ok = True
+        return Database("sqlite", lambda: SQLiteConnection(address.name))
+    from hkcli.dj.postgresql import PostgreSQLConnection
 
-    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return dialect.type_descriptor(sa.String() if dialect.name == "sqlite" else sa.DateTime(timezone=False))
+    return Database("postgresql", lambda: PostgreSQLConnection(address))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        return to_text(value) if dialect.name == "sqlite" else value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return from_text(value) if isinstance(value, str) else value.replace(tzinfo=UTC) if value else None
+def with_times(values: Values, stored: Callable[[datetime], object]) -> dict[str, object]:
+    return {name: stored(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def zoneless(time: datetime) -> datetime:
+    """As Rails' columns are: in UTC, without saying so."""
+    return time.astimezone(UTC).replace(tzinfo=None)
 
 
 def to_text(time: datetime) -> str:
     """`2030-01-02 03:04:05.123456` in UTC; a whole second has no fraction, as Active Record writes it."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    return zoneless(time).isoformat(" ")
 
 
-def from_text(text: str) -> datetime | None:
+def from_text(value: object) -> datetime | None:
     """The time in a column, or None when something else was written there: a strange row must not stop a worker."""
     try:
-        time = datetime.fromisoformat(text.strip())
+        time = datetime.fromisoformat(str(value).strip())
     except ValueError:
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,10 +45,10 @@ class Task:
 
 
 def _queue(call: Invocation) -> "Queue":
-    from hkcli.dj.database import connect, database_url
+    from hkcli.dj.database import database_url, open_database
     from hkcli.dj.queue import open_queue
 
-    return open_queue(connect(database_url(call.environ)), call.environ)
+    return open_queue(open_database(database_url(call.environ)), call.environ)
 
 
 def _work(call: Invocation, exit_on_complete: bool = False) -> None:
@@ -59,7 +60,8 @@ def _work(call: Invocation, exit_on_complete: bool = False) -> None:
     sys.path.insert(0, str(call.root))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a job's own lines must not wait in a pipe's buffer either
-    Worker(_queue(call), JobClasses(call.root), settings).start()
+    with closing(_queue(call)) as queue:
+        Worker(queue, JobClasses(call.root), settings).start()
 
 
 def work(call: Invocation) -> None:
@@ -71,7 +73,8 @@ def workoff(call: Invocation) -> None:
 
 
 def clear(call: Invocation) -> None:
-    _queue(call).clear()
+    with closing(_queue(call)) as queue:
+        queue.clear()
 
 
 def check(call: Invocation) -> None:
@@ -82,12 +85,15 @@ def check(call: Invocation) -> None:
         before = datetime.now(UTC) - max_age
     except (ValueError, OverflowError):
         raise TaskError(f"max_age is {text!r}. It must be a number of seconds: rake 'jobs:check[300]'") from None
-    if count := _queue(call).unattempted_before(before):
+    with closing(_queue(call)) as queue:
+        count = queue.unattempted_before(before)
+    if count:
         raise TaskError(f"{count} jobs older than {int(text)} seconds have not been processed yet")
 
 
 def _migrator(call: Invocation) -> "Migrator":
-    from hkcli.dj.database import connect, database_url
+    from hkcli.dj.database import database_url
+    from hkcli.dj.engine import connect
     from hkcli.dj.migrations.migrator import Migrator
     from hkcli.dj.migrations.report import Report
 

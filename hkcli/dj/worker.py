@@ -14,9 +14,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
-import sqlalchemy as sa
-
 from hkcli.dj.app_jobs import JobClasses
+from hkcli.dj.database import DriverError
 from hkcli.dj.handlers import DeserializationError, Payload, load_job, tagged_name
 from hkcli.dj.interruption import Interrupted, Interruption, WorkerTimeout
 from hkcli.dj.queue import Job, Queue
@@ -276,7 +275,7 @@ class Worker:
         """
         try:
             job = self.queue.reserve(self.name, self._clock(), self.settings.limits, before.job if before else None)
-        except sa.exc.SQLAlchemyError as error:
+        except DriverError as error:
             if before:
                 self._finish(before)
                 return self._reserve()
@@ -289,8 +288,8 @@ class Worker:
             self.say("reserve_again")
         return job
 
-    def _note_database_error(self, error: sa.exc.SQLAlchemyError) -> None:
-        message = database_message(error)
+    def _note_database_error(self, error: DriverError) -> None:
+        message = str(error)
         self._database_errors += 1
         if message != self._last_error:
             self.say("reserve_error", error=message)
@@ -305,8 +304,8 @@ class Worker:
             try:
                 write()
                 return
-            except sa.exc.SQLAlchemyError as error:
-                message = database_message(error)
+            except DriverError as error:
+                message = str(error)
                 if not tries_left:
                     raise FatalBackendError(message) from error
                 if message != said:
@@ -317,8 +316,8 @@ class Worker:
     def _clear_own_locks(self) -> None:
         try:
             self.queue.clear_locks(self.name)
-        except sa.exc.SQLAlchemyError as error:
-            print(f"Could not release the locks of {self.name}: {database_message(error)}", file=sys.stderr, flush=True)
+        except DriverError as error:
+            print(f"Could not release the locks of {self.name}: {error!s}", file=sys.stderr, flush=True)
 
     def _free_dead_locks(self) -> None:
         """Jobs of a worker that is known to be gone need not wait for their locks to grow old."""
@@ -329,7 +328,7 @@ class Worker:
             for other in self.queue.lockers():
                 if is_dead(other, self.name) and (count := self.queue.free(other, self._clock())):
                     self.say("freed", count=count, dead=other)
-        except sa.exc.SQLAlchemyError:
+        except DriverError:
             return  # reserving, which comes next, says what is wrong
 
 
@@ -358,11 +357,6 @@ def message_of(error: BaseException) -> str:
         return type(error).__name__
 
 
-def database_message(error: sa.exc.SQLAlchemyError) -> str:
-    """What the driver says, without the statement and the link SQLAlchemy adds."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
-
-
 def error_text(error: BaseException) -> str:
     """For last_error: the message, then the frames of the job, innermost first, as Ruby writes them."""
     frames = traceback.extract_tb(_job_frames(error.__traceback__))
@@ -378,4 +372,4 @@ def _job_frames(frames: TracebackType | None) -> TracebackType | None:
     return frames
 
 
-__all__ = ["Done", "FatalBackendError", "Worker", "WorkerTimeout", "database_message", "error_text", "write_line"]
+__all__ = ["Done", "FatalBackendError", "Worker", "WorkerTimeout", "error_text", "write_line"]

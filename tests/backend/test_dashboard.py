@@ -57,7 +57,7 @@ def csrf_of(page: str) -> str:
 
 
 def ids_in(stage: Stage, queue: str) -> list[int]:
-    with stage.queue.engine.connect() as connection:
+    with stage.engine.connect() as connection:
         found = connection.exec_driver_sql(f"SELECT id FROM delayed_jobs WHERE queue = '{queue}' ORDER BY id").all()
     return [row.id for row in found]
 
@@ -192,7 +192,7 @@ def test_a_lock_whose_dyno_lives_is_left_alone_whatever_that_dyno_is(stage: Stag
     living = re.findall(r"I am at (railgun\.\d+)", told)[0]
     stage.enqueue("MailJob", 2, queue="locks", to="ada@example.org")
     held, left = ids_in(stage, "locks")
-    with stage.queue.engine.begin() as connection:
+    with stage.engine.begin() as connection:
         for number, host in ((held, living), (left, "railgun.10000000")):
             lock = f"locked_at = CURRENT_TIMESTAMP, locked_by = 'host:{host} pid:1'"
             connection.exec_driver_sql(f"UPDATE delayed_jobs SET {lock} WHERE id = {number}")
@@ -204,7 +204,7 @@ def test_a_lock_whose_dyno_lives_is_left_alone_whatever_that_dyno_is(stage: Stag
     page = wait_for(asked, "the worker to be known by its log")
     assert f"#{held}<" not in page
     browser.post(address(stage, browser, "act"), {"action": "unlock", "csrf": csrf_of(page)}, timeout=30)
-    with stage.queue.engine.connect() as connection:
+    with stage.engine.connect() as connection:
         locked = connection.exec_driver_sql(
             "SELECT id FROM delayed_jobs WHERE queue = 'locks' AND locked_by IS NOT NULL"
         )

@@ -1,13 +1,10 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hkcli.backend.log_lines import LINE_LIMIT, LineAssembler, split_long_lines, whole_lines
 
-SLOW_MACHINES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-
-@SLOW_MACHINES
 @given(st.lists(st.binary(max_size=50)))
 def test_fed_in_any_pieces_the_bytes_come_back_whole(pieces: list[bytes]) -> None:
     assembler = LineAssembler()
@@ -51,7 +48,6 @@ def test_a_line_without_end_is_held_only_up_to_the_limit() -> None:
     assert sum(sizes) + len(assembler.flush()) - 1 == 99_900
 
 
-@SLOW_MACHINES
 @given(st.lists(st.integers(min_value=0, max_value=3 * LINE_LIMIT), max_size=6))
 def test_long_lines_are_split_and_short_ones_untouched(lengths: list[int]) -> None:
     data = b"".join(b"x" * length + b"\n" for length in lengths)
@@ -73,7 +69,6 @@ def test_a_split_does_not_cut_a_character(character: str) -> None:
         assert all(LINE_LIMIT - 4 < len(line.encode()) <= LINE_LIMIT for line in lines[:-1])
 
 
-@SLOW_MACHINES
 @given(st.binary(max_size=300))
 def test_any_bytes_become_valid_lines(data: bytes) -> None:
     lines = whole_lines(data)

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hkcli.dj.database import connect, parse_url
-from hkcli.dj.queue import NewJob, open_queue
+from hkcli.dj.database import open_database, parse_url
+from hkcli.dj.engine import connect
+from hkcli.dj.queue import NewJob, Queue, open_queue
 from tests.dj.conftest import REPOSITORY
 from tests.dj.servers import postgresql, why_no_postgresql
 
@@ -134,6 +135,9 @@ class App:
         app.run(*OURS.rake, "db:migrate")
         return app
 
+    def queue(self) -> Queue:
+        return open_queue(open_database(parse_url(self.environ["DATABASE_URL"])), {})
+
     def run(self, *words: str) -> str:
         return subprocess.run(
             words, cwd=self.root, env=self.environ, check=True, stdout=subprocess.PIPE, text=True
@@ -160,18 +164,19 @@ class App:
 
     def together(self, workers: int) -> float:
         """Jobs a second of so many embedded workers, each job taking 2 ms of a processor; start-up does not count."""
-        queue = open_queue(self.engine, {})
+        queue = self.queue()
         queue.enqueue_many([NewJob("--- !ruby/object:BusyJob {}\n")] * CROWD, datetime.now(UTC))
         logs = [self.root / f"worker-{number}.log" for number in range(workers)]
         started = [self.start(OURS, "jobs:workoff", log) for log in logs]
         wait_until(lambda: all(" COMPLETED after " in log.read_text() for log in logs))
         begun, left = time.perf_counter(), sum(astuple(queue.counts(datetime.now(UTC))))
+        queue.close()
         assert not any(worker.wait(300) for worker in started)
         return left / (time.perf_counter() - begun)
 
     def claims(self) -> float:
         """Milliseconds that one worker takes to lock a job and to delete it again, as its median."""
-        queue = open_queue(self.engine, {})
+        queue = self.queue()
         job = queue.reserve("host:benchmark pid:1", datetime.now(UTC))
         took = []
         for _ in range(CLAIMS):

@@ -12,7 +12,8 @@ from pathlib import Path
 from hkcli.backend.dashboard.charts import Sample
 from hkcli.backend.dashboard.pages import regions
 from hkcli.cli.dj_screen import frame
-from hkcli.dj.database import connect, parse_url
+from hkcli.dj.database import parse_url
+from hkcli.dj.engine import connect
 from hkcli.dj.migrations.migrator import Migrator
 from hkcli.dj.migrations.report import Report
 from hkcli.dj.status import Facts, JobTable, Snapshot

@@ -13,15 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import settings
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
 from hkcli.cli.dispatch import execute
 from tests.client.wire import Wire, serving
-
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
 
 ANYTHING = object()
 HOST = "http://localhost:5080"

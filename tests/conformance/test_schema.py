@@ -180,7 +180,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(data=st.data())
 def test_nothing_that_json_can_say_makes_an_endpoint_fail(backend: Backend, stage: Stage, data: st.DataObject) -> None:
     link = data.draw(st.sampled_from(with_bodies()), "link")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hkcli.dj.database import DatabaseError, database_url, from_text, parse_url, to_text
+from hkcli.dj.database import Address, DatabaseError, database_url, from_text, parse_url, to_text
+from hkcli.dj.engine import url_of
 
 
 @pytest.mark.parametrize(
@@ -19,15 +20,31 @@ from hkcli.dj.database import DatabaseError, database_url, from_text, parse_url,
     ],
 )
 def test_three_slashes_are_absolute_to_rails_and_relative_to_sqlalchemy(text: str, path: str) -> None:
-    assert parse_url(text).database == path
+    assert parse_url(text) == Address("sqlite", path)
+    assert url_of(parse_url(text)).database == path
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_every_name_of_postgresql_means_the_same_driver(scheme: str) -> None:
-    url = parse_url(f"{scheme}://me:p%40ss@db.example:5433/shop?sslmode=require&pool=5")
-    assert url.render_as_string(hide_password=False) == (
+def test_every_name_of_postgresql_means_the_same_and_what_only_rails_knows_is_left_out(scheme: str) -> None:
+    found = parse_url(f"{scheme}://me:p%40ss@db.example:5433/shop?sslmode=require&pool=5")
+    assert found == Address("postgresql", "shop", "me", "p@ss", "db.example", 5433, {"sslmode": "require"})
+    assert url_of(found).render_as_string(hide_password=False) == (
         "postgresql+psycopg://me:p%40ss@db.example:5433/shop?sslmode=require"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "name"),
+    [
+        ("postgres:///shop", None, "shop"),
+        ("postgres://[::1]/shop", "::1", "shop"),
+        ("postgres://%2Fvar%2Frun/my%20shop", "/var/run", "my shop"),
+        ("postgres://me@db.example", "db.example", ""),
+    ],
+)
+def test_what_an_address_leaves_out_is_left_to_the_library(text: str, host: str | None, name: str) -> None:
+    found = parse_url(text)
+    assert (found.host, found.name, found.port, found.password) == (host, name, None, None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hkcli.dj.database import connect, parse_url
+from hkcli.dj.database import parse_url
+from hkcli.dj.engine import connect
 from hkcli.dj.migrations.migrator import Migrator
 from hkcli.dj.migrations.report import Report
 from tests.dj.conftest import App

@@ -1,17 +1,20 @@
 """The contract of the queue, on SQLite and on PostgreSQL, with the 2009 table and that of the gem."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from hkcli.dj.claiming import Limits
-from hkcli.dj.database import connect, parse_url
-from hkcli.dj.queue import Counts, Job, NewJob, Queue, TableMissing, open_queue
+from hkcli.dj.database import MOST_CONNECTIONS, DatabaseError, DriverError, open_database, parse_url
+from hkcli.dj.engine import EngineConnection
+from hkcli.dj.postgresql import PostgreSQLConnection
+from hkcli.dj.queue import Counts, Job, NewJob, Queue, open_queue
+from hkcli.dj.table import TableMissing, read_table
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, 123456, UTC)
@@ -21,7 +24,7 @@ ME, OTHER = "host:a pid:1", "host:b pid:2"
 def migrated(app: App, migration: str) -> Queue:
     app.migration("20090204000000_create_delayed_jobs", migration)
     app.migrate()
-    return open_queue(app.engine, {})
+    return open_queue(open_database(parse_url(app.database_url)), {})
 
 
 @pytest.fixture(params=[MIGRATION_2009, MIGRATION_4], ids=["2009", "4"])
@@ -43,11 +46,10 @@ def put(to: Queue, /, handler: str = "--- x\n", **how: Any) -> int:
 
 
 def row(queue: Queue, job_id: int) -> dict[str, Any]:
-    with queue.engine.connect() as connection:
-        found = (
-            connection.execute(sa.text("SELECT * FROM delayed_jobs WHERE id = :id"), {"id": job_id}).mappings().one()
-        )
-    return dict(found)
+    names = list(queue.table.columns)
+    with queue.database.connection() as connection:
+        (found,) = connection.rows(f"SELECT {', '.join(names)} FROM delayed_jobs WHERE id = :id", {"id": job_id})
+    return dict(zip(names, found, strict=True))
 
 
 def order(queue: Queue, now: datetime = NOW, limits: Limits = Limits()) -> list[int]:  # noqa: B008
@@ -69,7 +71,7 @@ def test_a_new_row_is_as_active_record_would_have_written_it(queue: Queue) -> No
 
 def test_many_are_written_at_once_or_not_at_all(queue: Queue) -> None:
     assert queue.enqueue_many((NewJob("--- x\n", priority=n) for n in range(100)), NOW) == 100
-    with pytest.raises((sa.exc.SQLAlchemyError, OverflowError)):
+    with pytest.raises((DriverError, OverflowError)):
         queue.enqueue_many([NewJob("--- x\n"), NewJob("--- x\n", priority=2**70)], NOW)
     assert queue.counts(NOW).due == 100
     assert queue.enqueue_many([], NOW) == 0
@@ -105,8 +107,8 @@ def test_what_my_name_has_locked_is_available_to_me_even_before_its_time(queue: 
     job_id = put(queue)
     job = queue.reserve(ME, NOW)
     assert job and job.id == job_id
-    with queue.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE delayed_jobs SET run_at = '2031-01-01 00:00:00'"))
+    with queue.database.connection() as connection:
+        connection.change("UPDATE delayed_jobs SET run_at = '2031-01-01 00:00:00'")
     assert queue.reserve(OTHER, NOW) is None
     again = queue.reserve(ME, NOW)
     assert again and again.id == job_id
@@ -121,10 +123,10 @@ def test_what_others_enqueue_meanwhile_is_taken_in_its_order(queue: Queue, any_d
         assert job
         got.append(job.id)
         queue.succeed(job)
-    other = open_queue(connect(parse_url(any_database)), {})
+    other = open_queue(open_database(parse_url(any_database)), {})
     urgent = put(other, priority=first)
     assert [*got, *order(queue)] == [*slow[:3], urgent, *slow[3:]]
-    other.engine.dispose()
+    other.close()
 
 
 def test_a_job_whose_time_comes_is_taken_in_its_order(queue: Queue) -> None:
@@ -183,9 +185,11 @@ def test_a_job_that_is_done_goes_with_the_claim_of_the_next_one(queue: Queue) ->
 def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
     postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue = migrated(App(tmp_path, postgresql_url), MIGRATION_4)
+    app = App(tmp_path, postgresql_url)
+    queue = migrated(app, MIGRATION_4)
     said: list[str] = []
-    sa.event.listen(queue.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    rows = PostgreSQLConnection.rows
+    monkeypatch.setattr(PostgreSQLConnection, "rows", lambda *call: said.append(call[1]) or rows(*call))
     queue.enqueue_many([NewJob("--- x\n")] * 5, NOW)
     done = queue.reserve(ME, NOW)
     for pause_s in (60, 60, 0):
@@ -194,27 +198,39 @@ def test_a_flood_of_jobs_shares_waits_for_the_disk_and_a_slow_job_has_its_own(
     assert ["synchronous_commit" in sql for sql in said if "DELETE" in sql] == [False, True, False]
     monkeypatch.setattr("hkcli.dj.queue.FLUSH_EVERY_S", 60)
     done = queue.reserve(ME, NOW, done=done)
-    with queue.engine.connect() as connection:
-        written = connection.exec_driver_sql("SELECT pg_current_wal_insert_lsn()").scalar_one()
+    with queue.database.connection() as connection:
+        ((written,),) = connection.rows("SELECT CAST(pg_current_wal_insert_lsn() AS text)")
         assert queue.reserve(ME, NOW, done=done) is None, "the flood is over: its last job waits for the disk"
-        sql = "SELECT pg_current_wal_flush_lsn() > CAST(%(written)s AS pg_lsn)"
-        assert connection.exec_driver_sql(sql, {"written": written}).scalar_one()
+        sql = "SELECT pg_current_wal_flush_lsn() > CAST(:written AS pg_lsn)"
+        assert connection.rows(sql, {"written": written}) == [(True,)]
     queue.close()
-    queue.engine.dispose()
+    app.engine.dispose()
+
+
+def test_a_worker_has_one_connection_to_the_server(postgresql_url: str, tmp_path: Path) -> None:
+    app = App(tmp_path, postgresql_url)
+    queue = migrated(app, MIGRATION_4)
+    app.engine.dispose()
+    put(queue)
+    assert queue.reserve(ME, NOW) and queue.lockers() == [ME]
+    sql = "SELECT COUNT(*) AS held FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert app.rows(sql) == [{"held": 1}]
+    queue.close()
+    app.engine.dispose()
 
 
 def test_an_sqlite_file_that_stays_locked_is_the_databases_trouble_and_can_be_used_once_it_is_free(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker tries again after SQLAlchemy's errors, and would die of the driver's own."""
+    """A worker tries again after these errors, and would die of the driver's own."""
     queue = migrated(app, MIGRATION_4)
     put(queue)
     done = queue.reserve(ME, NOW)
     assert done
-    monkeypatch.setattr("hkcli.dj.database.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("hkcli.dj.sqlite.BUSY_TIMEOUT_MS", 1)
     with app.engine.begin():
         for write in (lambda: queue.succeed(done), lambda: queue.reserve(ME, NOW, done=done), lambda: put(queue)):
-            with pytest.raises(sa.exc.DBAPIError, match="database is locked"):
+            with pytest.raises(DriverError, match="database is locked"):
                 write()
     assert queue.reserve(ME, NOW, done=done) is None and queue.clear() == 0
     queue.close()
@@ -269,13 +285,12 @@ def test_no_job_is_taken_twice_by_many_at_once(queue: Queue, any_database: str) 
     numbers = count()
 
     def work() -> list[int]:
-        own = open_queue(connect(parse_url(any_database)), {})
+        own = open_queue(open_database(parse_url(any_database)), {})
         name, ids = f"host:w pid:{next(numbers)}", []
         while job := own.reserve(name, NOW):
             ids.append(job.id)
             own.succeed(job)
         own.close()
-        own.engine.dispose()
         return ids
 
     with ThreadPoolExecutor(4) as workers:
@@ -283,8 +298,18 @@ def test_no_job_is_taken_twice_by_many_at_once(queue: Queue, any_database: str) 
     assert len(taken) == len(set(taken)) == 300
 
 
+def test_any_number_of_threads_may_enqueue(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadPoolExecutor(2 * MOST_CONNECTIONS) as threads:
+        ids = list(threads.map(lambda _: put(queue), range(200)))
+    assert len(set(ids)) == queue.counts(NOW).due == 200
+    monkeypatch.setattr("hkcli.dj.database.TURN_S", 0.01)
+    with ExitStack() as busy, pytest.raises(DatabaseError, match=f"All {MOST_CONNECTIONS} connections"):
+        for _ in range(MOST_CONNECTIONS + 1):
+            busy.enter_context(queue.database.connection())
+
+
 def test_a_queue_name_needs_the_column(queue: Queue) -> None:
-    if queue.has_queues:
+    if queue.table.has_queues:
         assert row(queue, put(queue, queue="mail"))["queue"] == "mail"
     else:
         with pytest.raises(ValueError, match="add_column :delayed_jobs, :queue, :string"):
@@ -304,10 +329,14 @@ def test_last_error_is_cut_to_what_its_column_holds(app_anywhere: App) -> None:
 
 
 def test_a_missing_table_says_what_to_run(tmp_path: Path) -> None:
-    engine = connect(parse_url(f"sqlite3:{tmp_path}/empty.db"))
+    database = open_database(parse_url(f"sqlite3:{tmp_path}/empty.db"))
     with pytest.raises(TableMissing, match="rake db:migrate"):
-        open_queue(engine, {})
-    engine.dispose()
+        open_queue(database, {})
+
+
+def test_the_table_is_the_same_to_sqlalchemy_as_to_the_driver(queue: Queue, app_anywhere: App) -> None:
+    assert read_table(EngineConnection(app_anywhere.engine), {}) == queue.table
+    assert queue.table.columns["locked_by"] in (None, 255) and queue.table.columns["handler"] is None
 
 
 def test_a_row_that_others_wrote_oddly_is_read(app: App) -> None:

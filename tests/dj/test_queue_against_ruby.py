@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from hkcli.dj.app_jobs import JobClasses
 from hkcli.dj.claiming import Limits
-from hkcli.dj.database import connect, parse_url
+from hkcli.dj.database import open_database, parse_url
 from hkcli.dj.handlers import dump_job
 from hkcli.dj.queue import Job, NewJob, Queue, open_queue
 from hkcli.dj.settings import Settings
@@ -49,14 +49,15 @@ bounds = st.one_of(st.none(), st.integers(-2, 2))
 class Ours:
     """The embedded one, asked as Ruby is."""
 
-    def __init__(self, queue: Queue, classes: JobClasses) -> None:
+    def __init__(self, queue: Queue, engine: sa.Engine, classes: JobClasses) -> None:
         self.queue = queue
+        self.engine = engine
         self.classes = classes
         self.held: dict[str, Job] = {}
         self.now = START
 
     def start_over(self) -> None:
-        with self.queue.engine.begin() as connection:
+        with self.engine.begin() as connection:
             for statement in EMPTY[connection.dialect.name]:
                 connection.exec_driver_sql(statement)
 
@@ -77,7 +78,7 @@ class Ours:
         return "".join(line + "\n" for line in lines)
 
     def rows(self) -> list[list[object]]:
-        with self.queue.engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = connection.execute(ROWS).all()
         return [
             [*row[:5], (row[5] or "").partition("\n")[0], *(time and to_text(time) for time in row[6:])]
@@ -167,7 +168,7 @@ class Schedule(RuleBasedStateMachine):
     @rule(number=st.integers(1, 8))
     def delete(self, number: int) -> None:
         """Somebody deletes a row, perhaps one that is being worked on."""
-        with self.ours.queue.engine.begin() as connection:
+        with self.ours.engine.begin() as connection:
             connection.execute(sa.text("DELETE FROM delayed_jobs WHERE id = :id"), {"id": number})
         self.real.ask("delete", id=number)
 
@@ -210,11 +211,9 @@ def both(
         theirs = request.getfixturevalue("second_postgresql_url")
     real.ask("migrate", url=theirs, folder=str(tmp_path / "db/migrate"), direction="up")
     real.ask("connect", url=theirs)
-    engine = connect(parse_url(app_anywhere.database_url))
-    queue = open_queue(engine, {})
-    yield Ours(queue, JobClasses(tmp_path))
+    queue = open_queue(open_database(parse_url(app_anywhere.database_url)), {})
+    yield Ours(queue, app_anywhere.engine, JobClasses(tmp_path))
     queue.close()
-    engine.dispose()
     real.ask("disconnect")
 
 

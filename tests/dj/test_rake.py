@@ -163,6 +163,43 @@ def test_redo_goes_down_and_up_again(migrated: App) -> None:
     assert migrated.rows() == []
 
 
+class Imported:
+    """What a process prints of sys.modules, without what every process of this Python has."""
+
+    def __init__(self, app: App, printed: str) -> None:
+        bare = app.python("import sys; print(*sys.modules)").split()
+        words = next(line for line in printed.splitlines() if line.startswith("modules: ")).split()[1:]
+        self.all = {*words} - {*bare}
+        self.ours = {name.removeprefix("hkcli.") for name in self.all if name.startswith("hkcli.")}
+        packages = {name.partition(".")[0] for name in self.all} - {"hkcli", "app"} - sys.stdlib_module_names
+        self.libraries = {name for name in packages if not name.startswith(("cython", "_cython", "_sysconfigdata"))}
+
+
+DRIVERS = {"sqlite": set(), "postgresql": {"psycopg", "psycopg_binary", "typing_extensions"}}
+LEAN = {"abandoned", "app_jobs", "claiming", "database", "era", "handlers", "queue", "ruby", "ruby_yaml", "table"}
+PRINT_MODULES = "import sys; print('modules:', *sys.modules)"
+
+
+def test_a_worker_and_an_enqueuer_import_the_driver_and_yaml_and_no_other_library(app_anywhere: App) -> None:
+    app = app_anywhere
+    app.migration("20090204000000_create_delayed_jobs", MIGRATION_4)
+    app.migrate()
+    app.write("app/jobs/jobs.py", f"class Tell:\n    def perform(self):\n        {PRINT_MODULES}\n")
+    call = "from hkcli.dj import enqueue; from app.jobs.jobs import Tell; enqueue(Tell())"
+    enqueuer = Imported(app, app.python(f"{call}; {PRINT_MODULES}"))
+    done = app.rake("jobs:workoff")
+    assert " 1 jobs processed" in done.stdout and " 0 failed" in done.stdout, done.stdout
+    worker = Imported(app, done.stdout)
+    kind = app.engine.dialect.name
+    for process in (enqueuer, worker):
+        assert process.libraries - {"yaml"} <= DRIVERS[kind] and "yaml" in process.libraries
+    if kind == "sqlite":  # psycopg has these
+        assert not worker.all & {"asyncio", "ssl", "logging", "subprocess", "importlib.metadata", "email.message"}
+    assert enqueuer.ours == {"dj", *(f"dj.{name}" for name in LEAN | {"enqueuing", kind})}
+    own = {"interruption", "settings", "tasks", "worker"}
+    assert worker.ours == {"dj", *(f"dj.{name}" for name in LEAN | own | {kind})}
+
+
 @pytest.mark.parametrize("module", ["hkcli.dj", "hkcli.dj.rake"])
 def test_what_is_not_needed_is_not_imported(module: str) -> None:
     heavy = ("sqlalchemy", "alembic", "tree_sitter", "yaml")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hkcli.dj.database import connect, parse_url
+from hkcli.dj.database import parse_url
+from hkcli.dj.engine import connect
 from tests.dj.conftest import REPOSITORY
 from tests.dj.real import need_ruby
 
@@ -147,7 +148,7 @@ class Side:
         Nor how Ruby says, in one way a version, of what kind an object without `perform` is.
         """
         text = re.sub(rf"host:\S+ pid:{pid}\b", "host:H pid:P", text.replace(str(self.root), "ROOT"))
-        text = text.replace(parse_url(self.url).database or "", "DATABASE")
+        text = text.replace(parse_url(self.url).name, "DATABASE")
         text = re.sub(r"undefined method .perform. for .*", "undefined method perform", text)
         text = re.sub(r"\n\n +payload_object.perform\n +\^+", "", text)
         return re.sub(r" =+$", " =", re.sub(r"\d+\.\d{4}", "N", text), flags=re.MULTILINE)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hkcli.dj.database import DatabaseError
+from hkcli.dj.database import DatabaseError, open_database, parse_url
 from hkcli.dj.queue import NewJob, Queue, open_queue
 from hkcli.dj.status import Facts, JobTable, Selection, State, WorkerFact, dead_locks, document, free_jobs_of_host
 from hkcli.dj.status.census import FIRST_SLICE_ROWS, SLICE_S, next_size
-from hkcli.dj.status.reading import reading_engine, with_tls
+from hkcli.dj.status.reading import address, reading_engine, with_tls
 from hkcli.dj.status.reasons import of_waiting
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App
 
@@ -34,7 +34,7 @@ FACTS = Facts("demo", workers=(worker(),))
 def queue(app_anywhere: App, request: pytest.FixtureRequest) -> Iterator[Queue]:
     app_anywhere.migration("20260101000000_create_delayed_jobs", request.param)
     app_anywhere.migrate()
-    queue = open_queue(app_anywhere.engine, {})
+    queue = open_queue(open_database(parse_url(app_anywhere.database_url)), {})
     yield queue
     queue.close()
 
@@ -245,10 +245,8 @@ def test_a_snapshot_becomes_json_with_reasons_for_what_is_not_known(app_anywhere
 
 @pytest.mark.parametrize("host, mode", [("db.example.org", "require"), ("localhost", None), ("127.0.0.1", None)])
 def test_a_database_elsewhere_is_spoken_to_over_tls(host: str, mode: str | None) -> None:
-    from hkcli.dj.database import parse_url
-
-    assert with_tls(parse_url(f"postgres://u:p@{host}/name")).query.get("sslmode") == mode
-    assert with_tls(parse_url(f"postgres://u:p@{host}/name?sslmode=disable")).query["sslmode"] == "disable"
+    assert with_tls(address(f"postgres://u:p@{host}/name")).query.get("sslmode") == mode
+    assert with_tls(address(f"postgres://u:p@{host}/name?sslmode=disable")).query["sslmode"] == "disable"
 
 
 @pytest.mark.parametrize("host, is_private", [("127.0.0.1", None), ("db.example.org", {"check_hostname": False})])

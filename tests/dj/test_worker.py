@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hkcli.dj.database import connect, parse_url
+from hkcli.dj.database import parse_url
+from hkcli.dj.engine import connect
 from hkcli.dj.worker import is_dead
 from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App, WorkerProcess
 

@@ -157,7 +157,7 @@ def test_it_outlasts_a_restart_of_the_backend(page: Any, stage: Stage) -> None:
 def test_a_killed_worker_is_shown_and_its_name(page: Any, stage: Stage) -> None:
     stage.enqueue("ReportJob", name="october", seconds=60)
     page.wait_for_selector("#workers .for")
-    with stage.queue.engine.connect() as connection:
+    with stage.engine.connect() as connection:
         (locked_by,) = connection.exec_driver_sql(
             "SELECT locked_by FROM delayed_jobs WHERE locked_by LIKE '%pid:%'"
         ).one()

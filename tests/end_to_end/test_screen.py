@@ -58,7 +58,7 @@ def page_of(viewer: requests.Session) -> str:
 @contextmanager
 def frozen(stage: Stage) -> Iterator[Any]:
     """The table as it is at one moment: workers go on, but none of them can write meanwhile."""
-    with stage.queue.engine.connect() as connection, connection.begin():
+    with stage.engine.connect() as connection, connection.begin():
         yield connection
 
 

@@ -7,7 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hkcli.dj.database import connect, parse_url
+import sqlalchemy as sa
+
+from hkcli.dj.database import open_database, parse_url
+from hkcli.dj.engine import connect
 from hkcli.dj.migrations.migrator import Migrator
 from hkcli.dj.migrations.report import Report
 from hkcli.dj.queue import NewJob, Queue, open_queue
@@ -55,8 +58,12 @@ class Stage:
         engine.dispose()
 
     @cached_property
+    def engine(self) -> sa.Engine:
+        return connect(parse_url(self.address))
+
+    @cached_property
     def queue(self) -> Queue:
-        return open_queue(connect(parse_url(self.address)), {})
+        return open_queue(open_database(parse_url(self.address)), {})
 
     def add_workers(self, plan: str = "dj:single") -> dict[str, Any]:
         addon: dict[str, Any] = self.backend.ok("POST", f"/apps/{self.name}/addons", {"plan": plan})
@@ -85,3 +92,5 @@ class Stage:
     def close(self) -> None:
         if "queue" in self.__dict__:
             self.queue.close()
+        if "engine" in self.__dict__:
+            self.engine.dispose()

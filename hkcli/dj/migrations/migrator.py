@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hkcli.dj.database import READ_ONLY, RailsTime
+from hkcli.dj.engine import READ_ONLY, RailsTime
 from hkcli.dj.migrations.files import MigrationFile, find_migrations
 from hkcli.dj.migrations.reader import read_migration
 from hkcli.dj.migrations.report import Report

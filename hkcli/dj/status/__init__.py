@@ -15,9 +15,10 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from hkcli.dj import abandoned
 from hkcli.dj.database import DatabaseError
+from hkcli.dj.engine import EngineConnection
 from hkcli.dj.era import ERA_4, Era, UnknownEra
-from hkcli.dj.queue import TableMissing, open_queue
 from hkcli.dj.settings import WORKER_NAME
 from hkcli.dj.status import jobs
 from hkcli.dj.status.census import Census, Row, Statements
@@ -28,6 +29,7 @@ from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span, wo
 from hkcli.dj.status.snapshot import Snapshot, compose, document, with_log
 from hkcli.dj.status.verdict import Level, Verdict, verdict
 from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
+from hkcli.dj.table import TableMissing, read_table
 
 __all__ = [
     "DatabaseError",
@@ -168,9 +170,9 @@ class JobTable:
     def _census_of_table(self) -> Census:
         """Reads the table's shape once it can be read. Raises TableMissing and the driver's errors."""
         if self._census is None:
-            queue = open_queue(self._engine, self._config)
-            self.era = queue.era
-            self._census = Census(self._engine, queue.has_queues)
+            table = read_table(EngineConnection(self._engine), self._config)
+            self.era = table.era
+            self._census = Census(self._engine, table.has_queues)
         return self._census
 
 
@@ -179,24 +181,25 @@ def free_jobs_of_host(
 ) -> dict[str, int]:
     """Unlock what workers on a host still hold, of which every process is known to have ended.
 
-    If they `crashed`, it may have been the jobs' doing: see Queue.free. Returns workers' names with how many jobs each.
+    If they `crashed`, it may have been the jobs' doing: see abandoned.free. Returns how many jobs of each worker.
     A database that is gone, or without the table, holds none. Raises DatabaseError when it cannot be reached now.
     """
     if not can_be_there(database_url):
         return {}
     engine = reading_engine(database_url)
+    looking = EngineConnection(engine)
     try:
         with said():
-            names = open_queue(engine, config).lockers() if sa.inspect(engine).has_table("delayed_jobs") else []
+            names = abandoned.lockers(looking) if looking.columns("delayed_jobs") else []
     finally:
         engine.dispose()
     dead = [name for name in names if (match := WORKER_NAME.match(name)) and match["host"] == host]
     if not dead:
         return {}
     with writing(database_url) as engine:
-        queue = open_queue(engine, config)
-        freed = {name: queue.free(name, now, crashed) for name in dead}
-        queue.close()
+        changing = EngineConnection(engine)
+        table = read_table(changing, config)
+        freed = {name: abandoned.free(changing, table, name, now, crashed) for name in dead}
     return {name: count for name, count in freed.items() if count}
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkcli.dj.claiming import times
-from hkcli.dj.database import RailsTime
+from hkcli.dj.engine import RailsTime, times
 from hkcli.dj.queue import Counts
 from hkcli.dj.status.names import HANDLER_CHARS, brief_name, first_line
 from hkcli.dj.status.reading import reading

@@ -9,27 +9,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkcli.dj import ruby, ruby_yaml
-from hkcli.dj.claiming import MAX_RUN_TIME, times
+from hkcli.dj.claiming import MAX_RUN_TIME
+from hkcli.dj.engine import times
 from hkcli.dj.handlers import job_name
 from hkcli.dj.ruby import RubyObject
 from hkcli.dj.status.census import IS_DUE, Row, Statements, row_of
 from hkcli.dj.status.reading import reading
 from hkcli.dj.status.reasons import Facts
+from hkcli.dj.table import UNLOCK
 
 BATCH = 500
 LOOK_THROUGH_ROWS = 20_000
 AT_LARGE = "failed_at IS NULL AND locked_at IS NULL"
 HAS_TEXT = "(handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
 AT_REST = "(locked_at IS NULL OR failed_at IS NOT NULL)"
-RETRY_SQL = (
-    "UPDATE delayed_jobs SET attempts = 0, run_at = :now, failed_at = NULL, locked_at = NULL, locked_by = NULL,"
-    f" updated_at = :now WHERE id IN :ids AND {AT_REST}"
-)
+RETRY_SQL = f"{UNLOCK}, attempts = 0, run_at = :now, failed_at = NULL, updated_at = :now WHERE id IN :ids AND {AT_REST}"
 REMOVE_SQL = f"DELETE FROM delayed_jobs WHERE id IN :ids AND {AT_REST}"
-UNLOCK_SQL = (
-    "UPDATE delayed_jobs SET locked_at = NULL, locked_by = NULL"
-    " WHERE id IN :ids AND locked_by IN :workers AND failed_at IS NULL"
-)
+UNLOCK_SQL = f"{UNLOCK} WHERE id IN :ids AND locked_by IN :workers AND failed_at IS NULL"
 
 
 class State(Enum):

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from hkcli.dj.database import READ_ONLY, DatabaseError, parse_url
+from hkcli.dj.database import DatabaseError, parse_url
+from hkcli.dj.engine import READ_ONLY, url_of
 
 STATEMENT_TIMEOUT_MS = 3_000
 WRITE_TIMEOUT_MS = 30_000
@@ -59,7 +60,7 @@ def address(database_url: str) -> sa.URL:
     """As `parse_url`, and MySQL where its driver is installed. Raises DatabaseError."""
     scheme, _, rest = database_url.strip().partition(":")
     if scheme not in MYSQL_SCHEMES:
-        return parse_url(database_url.strip())
+        return url_of(parse_url(database_url.strip()))
     try:
         import pymysql  # type: ignore[import-untyped]  # noqa: F401
     except ImportError:
