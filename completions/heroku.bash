@@ -119,11 +119,11 @@ _heroku() {
     rake) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
     console) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
     dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
-    dj:jobs) flags="--app --failed --json --num --queue --remote --running --waiting --help" ;;
+    dj:jobs) flags="--app --failed --job --json --matching --num --queue --remote --running --waiting --help" ;;
     dj:show) flags="--app --json --remote --help" ;;
-    dj:retry) flags="--app --confirm --dry-run --failed --json --matching --queue --remote --help" ;;
-    dj:remove) flags="--app --confirm --dry-run --failed --json --matching --queue --remote --help" ;;
-    dj:unlock) flags="--app --dry-run --json --remote --help" ;;
+    dj:retry) flags="--app --confirm --dry-run --failed --job --json --matching --queue --remote --help" ;;
+    dj:remove) flags="--app --confirm --dry-run --failed --job --json --matching --queue --remote --help" ;;
+    dj:unlock) flags="--app --confirm --dry-run --json --remote --help" ;;
     releases) flags="--app --json --num --remote --help" ;;
     releases:info) flags="--app --json --remote --shell --help" ;;
     releases:output) flags="--app --json --remote --help" ;;
@@ -163,7 +163,7 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--channel-binding|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--channel-binding|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--job|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
@@ -201,6 +201,7 @@ _heroku() {
     -i|--index) kind=other ;;
     --input) kind=file ;;
     --interval) kind=other ;;
+    --job) kind=other ;;
     --matching) kind=other ;;
     --max-age) kind=other ;;
     --max-failed) kind=other ;;

@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as --browser -b --buildpack -c --cert --chance --channel-binding --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as --browser -b --buildpack -c --cert --chance --channel-binding --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --job --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -200,7 +200,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours info rename open destroy apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:update access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone addons addons:add addons:remove addons:info addons:upgrade addons:attach addons:detach addons:open addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove logs drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:psql pg:credentials:url' -l app -s a -x -a '(__heroku_values app)' -d 'app, or a git remote of it'
     complete -c $program -n '__heroku_is ours info rename open destroy apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:update access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone addons addons:add addons:remove addons:info addons:upgrade addons:attach addons:detach addons:open addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove logs drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:psql pg:credentials:url' -l remote -s r -x -a '(__heroku_values remote)' -d 'git remote of the app'
     complete -c $program -n '__heroku_is ours info apps:info' -l shell -s s -d 'as key=value lines'
-    complete -c $program -n '__heroku_is ours destroy apps:destroy domains:clear addons:add addons:remove addons:attach addons:create addons:destroy config:edit dj:retry dj:remove' -l confirm -s c -x -a '(__heroku_values app)' -d 'the app’s name, instead of being asked for it'
+    complete -c $program -n '__heroku_is ours destroy apps:destroy domains:clear addons:add addons:remove addons:attach addons:create addons:destroy config:edit dj:retry dj:remove dj:unlock' -l confirm -s c -x -a '(__heroku_values app)' -d 'the app’s name, instead of being asked for it'
     complete -c $program -n '__heroku_is ours access:add' -l permissions -s p -x -d 'on a team’s app: deploy, manage, operate, view'
     complete -c $program -n '__heroku_is ours access:update' -l permissions -s p -x -d 'deploy, manage, operate, view'
     complete -c $program -n '__heroku_is ours domains addons' -l no-wrap -d 'every row on one line, however long'
@@ -252,12 +252,15 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours dj' -l max-failed -x -d 'fail if more jobs were given up'
     complete -c $program -n '__heroku_is ours dj' -l once -d 'one picture, not a live screen'
     complete -c $program -n '__heroku_is ours dj:jobs' -l failed -d 'only those that were given up'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l job -x -d 'only of this class'
+    complete -c $program -n '__heroku_is ours dj:jobs' -l matching -x -d 'only with this text in handler or error'
     complete -c $program -n '__heroku_is ours dj:jobs releases' -l num -s n -x -d 'how many'
     complete -c $program -n '__heroku_is ours dj:jobs' -l queue -x -d 'only of this queue'
     complete -c $program -n '__heroku_is ours dj:jobs' -l running -d 'only those that a worker has locked'
     complete -c $program -n '__heroku_is ours dj:jobs' -l waiting -d 'only those that wait'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l dry-run -d 'say how many, and change nothing'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l failed -d 'those that were given up'
+    complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l job -x -d 'those of this class'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l matching -x -d 'those with this text in handler or error'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l queue -x -d 'those of this queue'
     complete -c $program -n '__heroku_is ours dj:unlock' -l dry-run -d 'say which, and change nothing'
@@ -269,7 +272,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:start' -l detach -s d -d 'run it in the background'
     complete -c $program -n '__heroku_is ours backend:start' -l host -x -d 'listen on this address instead of 127.0.0.1'
     complete -c $program -n '__heroku_is ours backend:start' -l port -s p -x -d 'port of the API; 0 for any that is free'
-    complete -c $program -n '__heroku_is ours backend:start' -l postgres -x -d 'superuser on a PostgreSQL server, for the add-on heroku-postgresql'
+    complete -c $program -n '__heroku_is ours backend:start' -l postgres -x -d 'superuser on a PostgreSQL server, for the add-on heroku-postgresql; kept for later starts'
     complete -c $program -n '__heroku_is ours backend:start' -l rate-limit -x -d 'requests an hour of each user; more get a 429'
     complete -c $program -n '__heroku_is ours backend:start' -l store -x -d 'SQLAlchemy URL of the store, instead of SQLite'
     complete -c $program -n '__heroku_is ours backend:env' -l shell -x -a 'sh fish' -d 'whose syntax; by default that of $SHELL'

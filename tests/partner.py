@@ -137,9 +137,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, {"config": {}})
             case plan:
                 self.keep(body["uuid"], plan)
-                if plan == "silent":
-                    while not (self.folder / "let_go").exists():
-                        time.sleep(0.02)
+                self.wait_to_be_let_go(plan)
                 if plan in ("background", "doomed"):
                     self.answer(202, {"id": self.identity(body["uuid"]), "message": "The echo is on its way."})
                     threading.Thread(target=self.call_back, args=(body,), daemon=True).start()
@@ -152,6 +150,7 @@ class Handler(BaseHTTPRequestHandler):
             if body["plan"] == "refused":
                 self.answer(422, {"message": "It cannot shrink that far."})
                 return
+            self.wait_to_be_let_go(body["plan"])
             uuid = self.path.rpartition("/")[2].removeprefix("echo-")
             self.keep(uuid, body["plan"])
             self.answer(200, {**self.made(uuid), "message": f"You have {body['plan']} now."})
@@ -164,6 +163,10 @@ class Handler(BaseHTTPRequestHandler):
                 was_there = kept.pop(uuid, None)
                 self.write(kept)
             self.answer(204 if was_there else 410, None)
+
+    def wait_to_be_let_go(self, plan: str) -> None:
+        while plan == "silent" and not (self.folder / "let_go").exists():
+            time.sleep(0.02)
 
     def admitted(self, body: Any) -> bool:
         with LOCK, (self.folder / "requests.jsonl").open("a") as file:

@@ -3,29 +3,33 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
-from hkcli.backend import snapshots
+from hkcli.backend import clearing, restoring, snapshots
 from hkcli.backend.addons.partner_api import ANSWER_S
-from hkcli.backend.addons.postgresql_server import PostgresServer
+from hkcli.backend.addons.postgresql_cluster import PostgresError
+from hkcli.backend.addons.postgresql_copies import Copies
 from hkcli.backend.assembly import Settings
 from hkcli.backend.ephemeral import STOP_GRACE_S, run, temporary_home
 from hkcli.backend.errors import PlatformError
-from hkcli.backend.home import ForeignStore, Home, HomeInUse, remove
+from hkcli.backend.home import ForeignStore, Home, HomeInUse
 from hkcli.backend.listening import CannotListen
+from hkcli.backend.metering import METERING_S
 from hkcli.backend.server import serve
 from hkcli.backend.store import StoreError
 
 
 def reset(home: Home) -> None:
-    """Remove all that the backend keeps, its PostgreSQL included. Raises HomeInUse."""
+    """Raises HomeInUse."""
     home.lock()
-    remove(PostgresServer.at(home.root, home.engine_id(), None).folder)
-    home.clear()
+    if left := clearing.reset(home):
+        print(left, file=sys.stderr)
 
 
 def settings(words: argparse.Namespace, home: Home) -> Settings:
@@ -38,32 +42,41 @@ def settings(words: argparse.Namespace, home: Home) -> Settings:
         stop_grace_s=default_grace_s if words.stop_grace is None else words.stop_grace,
         rate_limit=words.rate_limit,
         postgres_url=words.postgres,
+        durable=not words.ephemeral,
         partner_answer_s=words.partner_timeout,
+        metering_s=words.metering,
     )
 
 
 def perform(words: argparse.Namespace, settings: Settings) -> None:
-    """Raises HomeInUse, CannotListen, ForeignStore, StoreError, PlatformError."""
+    """Raises HomeInUse, CannotListen, ForeignStore, StoreError, PlatformError, PostgresError."""
     if words.reset:
         reset(settings.home)
     elif words.snapshot:
-        at_rest(settings.home, words.snapshot, words.name)
+        asyncio.run(at_rest(settings.home, words.snapshot, words.name))
     else:
         asyncio.run(run(settings) if words.ephemeral else serve(settings))
 
 
-BY_NAME: dict[str, Callable[[Home, str], dict[str, object]]] = {
+BY_NAME: dict[str, Callable[[Home, Copies, str], Coroutine[Any, Any, dict[str, object]]]] = {
     "save": snapshots.save,
-    "restore": snapshots.restore,
+    "restore": restoring.restore,
     "remove": snapshots.remove_named,
 }
 
 
-def at_rest(home: Home, action: str, name: str) -> None:
-    """See to the snapshots of a directory in which nothing runs; prints a document. Raises HomeInUse, PlatformError."""
+async def at_rest(home: Home, action: str, name: str) -> None:
+    """See to the snapshots of a directory in which nothing runs; prints a document.
+
+    Raises HomeInUse, PlatformError, PostgresError."""
+    logging.disable()  # nobody reads it; what matters is raised
     home.lock()
-    snapshots.conclude(home)
-    print(json.dumps(BY_NAME[action](home, name) if action in BY_NAME else snapshots.every(home)))
+    server, copies = clearing.of_home(home)
+    try:
+        await restoring.resume(home, copies)
+        print(json.dumps(await BY_NAME[action](home, copies, name) if action in BY_NAME else snapshots.every(home)))
+    finally:
+        await server.stop()
 
 
 def main() -> int:
@@ -80,13 +93,22 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="port of the API; 0 for any free one")
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
     parser.add_argument("--stop-grace", type=float, metavar="SECONDS", help="between SIGTERM and SIGKILL")
-    parser.add_argument("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql")
+    parser.add_argument(
+        "--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql; kept"
+    )
     parser.add_argument(
         "--partner-timeout",
         type=float,
         default=ANSWER_S,
         metavar="SECONDS",
         help="for an answer of a third party's add-on service",
+    )
+    parser.add_argument(
+        "--metering",
+        type=float,
+        default=METERING_S,
+        metavar="SECONDS",
+        help="between two looks at the memory of dynos",
     )
     parser.add_argument(
         "--rate-limit", type=int, metavar="N", help="requests an hour and account; more are answered 429"
@@ -102,7 +124,7 @@ def main() -> int:
     except HomeInUse as error:
         print(f"A backend runs on {error} already. Stop it: heroku backend:stop", file=sys.stderr)
         return 1
-    except (CannotListen, ForeignStore, StoreError, PlatformError) as error:
+    except (CannotListen, ForeignStore, StoreError, PlatformError, PostgresError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

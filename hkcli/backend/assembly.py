@@ -6,16 +6,20 @@ import os
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import certifi
 from sqlalchemy import select
 
-from hkcli.backend import desired, partners, release_phase, stack
+from hkcli.backend import desired, features, partners, release_phase, stack
 from hkcli.backend.addons import dj, postgresql
 from hkcli.backend.addons.partner_api import ANSWER_S, PartnerAPI
 from hkcli.backend.addons.partner_resources import PartnerResources
-from hkcli.backend.addons.postgresql_server import Databases, PostgresError, PostgresServer
+from hkcli.backend.addons.postgresql_cluster import PostgresError
+from hkcli.backend.addons.postgresql_copies import Copies
+from hkcli.backend.addons.postgresql_databases import Databases
+from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.answers import Answers
 from hkcli.backend.authority import Authority
 from hkcli.backend.browser_logins import BrowserLogins
@@ -24,6 +28,8 @@ from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
 from hkcli.backend.draining.delivery import Drain, Draining
 from hkcli.backend.dynos import DynoSpec
+from hkcli.backend.ending import Ending
+from hkcli.backend.engines import usage
 from hkcli.backend.engines.hosts import Hosts
 from hkcli.backend.engines.local import LocalEngine
 from hkcli.backend.faults import Faults
@@ -31,6 +37,7 @@ from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home, write_private
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.logplex import Logplex
+from hkcli.backend.metering import METERING_S, Metering
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.orphans import Orphans
 from hkcli.backend.platform import Platform
@@ -61,9 +68,13 @@ class Settings:
     rate_limit: int | None = None
     """Requests an hour and account; None for no limit."""
     postgres_url: str | None = None
-    """Of a superuser on a PostgreSQL server; None: one is started from the machine's own binaries at need."""
+    """Of a superuser on a PostgreSQL server; None: the one of last time, or one of the machine's own binaries."""
+    durable: bool = True
+    """Whether that server of our own is to keep what it holds through a power cut."""
     partner_answer_s: float = ANSWER_S
     """How long the service of a third party's add-on may take for an answer."""
+    metering_s: float = METERING_S
+    """Between two looks at what dynos use of the machine."""
 
 
 @dataclass(frozen=True)
@@ -81,33 +92,31 @@ class Site:
 
     api_url: str
     authority: Authority
+    trust: ssl.SSLContext
+    """Whom we trust where we are a client ourselves."""
     handover: Handover
+    postgres: PostgresServer
+    copies: Copies
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs dynos and carries their logs."""
+
+    logplex: Logplex
+    draining: Draining
+    hosts: Hosts
+    engine: LocalEngine
+    supervisor: Supervisor
 
 
 async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Assembly:
     """Make the parts and have them run; `life` ends them. Dynos of an earlier run are gone when this returns."""
-    home = settings.home
-    logplex = Logplex(home.logs)
-    life.callback(logplex.close)
-    authority = site.authority
-    bundle = authority.ca_path.with_name("bundle.pem")
-    write_private(bundle, trusted(authority.ca_pem))
-    tls, trust = authority.ssl_context(), ssl.create_default_context(cafile=str(bundle))
-
-    draining = Draining(logplex, home.drains, lambda: log_drains(store), trust)
-    life.push_async_callback(draining.close)
-    rendezvous = Rendezvous(tls, host=settings.host)
-    await rendezvous.start()
-    life.push_async_callback(rendezvous.close)
-    path = os.environ.get("PATH", os.defpath)
-    hosts = Hosts(home.hosts)
-    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
-    patience = Patience(stop_s=settings.stop_grace_s)
-    supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
-    outputs = LiveOutputs()
+    home, seal, outputs, ending = settings.home, Seal(settings.home.seal_key()), LiveOutputs(), Ending()
+    runtime = await runtime_of(settings, store, site, life)
+    supervisor, logplex = runtime.supervisor, runtime.logplex
     phases = ReleasePhases(home, store, supervisor, outputs)
-    postgres = PostgresServer.at(home.root, home.engine_id(), settings.postgres_url)
-    databases = Databases(postgres, home.engine_id())
+    databases = Databases(site.postgres, home.engine_id())
 
     def maker(service: str) -> Maker | None:
         return {dj.SERVICE.name: None, postgresql.SERVICE.name: databases}.get(service, resources)
@@ -115,31 +124,24 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
     provisioning = Provisioning(store, home.addons, maker)
 
     def wake() -> None:
-        for part in (supervisor, phases, draining, provisioning):
+        for part in (supervisor, phases, runtime.draining, provisioning):
             part.wake()
 
     works = phases.works = provisioning.works = Works(store, logplex, wake)
-    seal = Seal(home.seal_key())
-    resources = PartnerResources(
-        store, home.addons, PartnerAPI(trust, settings.partner_answer_s), seal, site.api_url, works
-    )
+    partner_api = PartnerAPI(site.trust, settings.partner_answer_s)
+    resources = PartnerResources(store, home.addons, partner_api, seal, site.api_url, works)
     partners.load(store)
+    runtime.draining.wake()
     release_phase.fail_interrupted(works)
-    draining.wake()
-    repositories = Repositories(home.repositories)
+    repositories, urls = Repositories(home.repositories), Urls(site.api_url, home.secret())
     repositories.install_hooks()
-    builds = Builds(home, works, repositories, urls := Urls(site.api_url, home.secret()), outputs, phases)
-
-    await engine.reap_strays()
-    await resume(provisioning, postgres, home)
-    orphans = Orphans(store, hosts, logplex)
-    orphans.start()
-    reconciling = asyncio.create_task(supervisor.run())
-    life.push_async_callback(finish, reconciling)
-    for close in (postgres.stop, orphans.close, provisioning.close, phases.close, supervisor.shutdown, builds.close):
+    builds = Builds(home, works, repositories, urls, outputs, phases, ending)
+    reconciling = await begin(settings, store, runtime, provisioning, site.postgres, life)
+    for close in (phases.close, supervisor.shutdown, builds.close):
         life.push_async_callback(close)
     platform = Platform(
         home=home,
+        copies=site.copies,
         store=store,
         answers=Answers(store),
         works=works,
@@ -153,20 +155,71 @@ async def assemble(settings: Settings, store: Store, site: Site, life: AsyncExit
         partners=resources,
         urls=urls,
         seal=seal,
-        links=Links(seal),
-        watches=Watches(store, supervisor.dynos, logplex, hosts.is_living),
-        ca_pem=authority.ca_pem,
+        links=Links(seal, "dashboard-link"),
+        partner_links=Links(seal, "partner-link"),
+        watches=Watches(store, supervisor.dynos, logplex, runtime.hosts.is_living),
+        ca_pem=site.authority.ca_pem,
         rate_limits=RateLimits(settings.rate_limit),
         faults=Faults(),
         handover=site.handover,
+        ending=ending,
         browser_logins=BrowserLogins(),
     )
     return Assembly(platform, reconciling)
 
 
+async def runtime_of(settings: Settings, store: Store, site: Site, life: AsyncExitStack) -> Runtime:
+    home = settings.home
+    logplex = Logplex(home.logs)
+    life.callback(logplex.close)
+    draining = Draining(logplex, home.drains, lambda: log_drains(store), site.trust)
+    life.push_async_callback(draining.close)
+    rendezvous = Rendezvous(site.authority.ssl_context(), host=settings.host)
+    await rendezvous.start()
+    life.push_async_callback(rendezvous.close)
+    path, hosts = os.environ.get("PATH", os.defpath), Hosts(home.hosts)
+    engine = LocalEngine(home.dynos, home.engine_id(), hosts, path=path, stack_bin=stack.install(home.stack))
+    patience = Patience(stop_s=settings.stop_grace_s)
+    supervisor = Supervisor(engine, logplex, rendezvous, lambda: wanted(store, home), patience=patience)
+    return Runtime(logplex, draining, hosts, engine, supervisor)
+
+
+async def begin(
+    settings: Settings,
+    store: Store,
+    runtime: Runtime,
+    provisioning: Provisioning,
+    postgres: PostgresServer,
+    life: AsyncExitStack,
+) -> "asyncio.Task[None]":
+    """Have dynos and add-ons run, once those of an earlier run are gone. The task ends only with the supervisor."""
+    home, supervisor = settings.home, runtime.supervisor
+    await runtime.engine.reap_strays()
+    await resume(provisioning, postgres, home)
+    orphans = Orphans(store, runtime.hosts, runtime.logplex)
+    life.push_async_callback(orphans.close)
+    life.push_async_callback(provisioning.close)
+    orphans.start()
+    measure = partial(usage.of_dynos, home.engine_id())
+    metering = Metering(
+        supervisor.running, measure, lambda: reporting(store), runtime.logplex, every_s=settings.metering_s
+    )
+    life.push_async_callback(metering.close)
+    metering.start()
+    reconciling = asyncio.create_task(supervisor.run())
+    life.push_async_callback(finish, reconciling)
+    return reconciling
+
+
 def wanted(store: Store, home: Home) -> list[DynoSpec]:
     with store.transaction() as session:
         return list(desired.desired(session, home))
+
+
+def reporting(store: Store) -> set[str]:
+    """The ids of the apps whose dynos' figures are logged."""
+    with store.transaction() as session:
+        return features.apps_with(session, features.RUNTIME_METRICS)
 
 
 def log_drains(store: Store) -> list[Drain]:
@@ -188,8 +241,10 @@ async def resume(provisioning: Provisioning, postgres: PostgresServer, home: Hom
     provisioning.resume()
 
 
-def trusted(ca_pem: str) -> bytes:
-    """Whom clients may trust that take one file: the machine's own authorities, and ours."""
+def trust_of(authority: Authority) -> ssl.SSLContext:
+    """The machine's own authorities, and ours; also a file, for clients that take one."""
     system = ssl.get_default_verify_paths().cafile
     authorities = Path(system or certifi.where()).read_bytes()
-    return authorities.rstrip() + b"\n" + ca_pem.encode()
+    bundle = authority.ca_path.with_name("bundle.pem")
+    write_private(bundle, authorities.rstrip() + b"\n" + authority.ca_pem.encode())
+    return ssl.create_default_context(cafile=str(bundle))

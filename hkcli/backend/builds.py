@@ -1,11 +1,11 @@
 """Builds: from a push, or an uploaded archive, to a slug and a release, told line by line while it happens."""
 
 import asyncio
+import logging
 import secrets
 import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,20 +14,23 @@ from sqlalchemy.orm import Session
 
 from hkcli.backend import buildpacks, installations, procfile, releases, slugs
 from hkcli.backend.buildpacks import BuildFailed, Buildpack, Output, Source
+from hkcli.backend.ending import Ending
 from hkcli.backend.engines.unpack import SlugError
-from hkcli.backend.errors import Conflict, InvalidParams, NotFound
+from hkcli.backend.errors import Conflict, InvalidParams, NotFound, ServiceUnavailable
 from hkcli.backend.home import Home, remove
 from hkcli.backend.live_output import LiveOutputs
 from hkcli.backend.release_phase import ReleasePhases
-from hkcli.backend.repositories import Pushed, Repositories
+from hkcli.backend.repositories import Pushed, Pusher, Repositories
 from hkcli.backend.schemas import Urls
 from hkcli.backend.store import App, Build, Slug, Store
 from hkcli.backend.work import Work, Works, asked_by
 
+log = logging.getLogger(__name__)
+
 TIMEOUT_S = 15 * 60
 """As on Heroku."""
 
-
+BUILD_AGAIN = "have it built again when it is back"
 RELEASE_COMMAND_DECLARED = (
     " !     Release command declared: this new release will not be available until the command succeeds."
 )
@@ -70,41 +73,49 @@ class Builds:
         urls: Urls,
         outputs: LiveOutputs,
         phases: ReleasePhases,
+        ending: Ending,
     ) -> None:
         self.home, self.works, self.repositories, self.urls = home, works, repositories, urls
-        self.outputs, self.phases = outputs, phases
+        self.outputs, self.phases, self.ending = outputs, phases, ending
         self._tasks: dict[str, asyncio.Task[bool]] = {}
         self._building: set[str] = set()
 
-    async def receive(self, app_id: str, user_id: str, pushed: Pushed, out: Output) -> bool:
+    async def receive(self, app_id: str, user_id: str, pushed: Pushed, pusher: Pusher) -> bool:
         """Decide on a push: build what Heroku would deploy, take other branches as they are."""
         deploys = [each for each in pushed.updates if each.is_deploy]
         if not deploys:
-            out("Pushed to a branch that is not deployed: only main and master are. To deploy this one:")
-            out(f"  git push heroku {pushed.updates[0].ref.removeprefix('refs/heads/')}:main")
+            await pusher.tell(
+                "Pushed to a branch that is not deployed: only main and master are. To deploy this one:",
+                f"  git push heroku {pushed.updates[0].ref.removeprefix('refs/heads/')}:main",
+            )
             return True
         if len(deploys) > 1:
-            out(" !     Push main or master, not both at once.")
+            await pusher.tell(" !     Push main or master, not both at once.")
             return False
         if app_id in self._building:
-            out(" !     Another build of this app is under way. Push again when it has finished.")
+            await pusher.tell(" !     Another build of this app is under way. Push again when it has finished.")
             return False
         commit = deploys[0].new
         if deploys[0].old != await self.repositories.tip(app_id, deploys[0].ref):
-            out(" !     Somebody else has pushed meanwhile. Fetch what is new (git pull heroku), and push again.")
+            await pusher.tell(
+                " !     Somebody else has pushed meanwhile. Fetch what is new (git pull heroku), and push again."
+            )
             return False
 
         async def place(root: Path) -> None:
             await self.repositories.checkout(app_id, commit, root, pushed.environment)
 
         with self.works.begin(asked_by(user_id)) as work:
-            build = self.order(work, Order(app_id, user_id, commit, place), out)
-        if not await self._outcome(self._tasks[build.id]):
+            build = self.order(work, Order(app_id, user_id, commit, place))
+        if not await self._shown(build.id, pusher):
             return False
-        await self._tell_release(app_id, build.id, out)
+        try:
+            await self.ending.or_else(self._tell_release(app_id, build.id, pusher), "its release command ends with it")
+        except ServiceUnavailable as error:
+            await pusher.tell(f" !     {error} See: heroku releases")
         return True
 
-    def order(self, work: Work, order: Order, out: Output | None = None) -> Build:
+    def order(self, work: Work, order: Order) -> Build:
         """Begin a build, once the work is committed. Raises Conflict while another one of the app is under way."""
         app = work.session.get_one(App, order.app_id)
         if app.id in self._building:
@@ -121,7 +132,7 @@ class Builds:
         work.session.add(build)
         work.session.flush()
         work.say(app, "Build started")
-        work.after(lambda: self._start(build.id, order, out))
+        work.after(lambda: self._start(build.id, order))
         return build
 
     def cancel(self, app: App, build: Build) -> None:
@@ -132,24 +143,30 @@ class Builds:
         task.cancel()
 
     async def close(self) -> None:
+        """End what is under way; whoever waits for it is told."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _start(self, build_id: str, order: Order, out: Output | None) -> None:
+    def _start(self, build_id: str, order: Order) -> None:
+        output = self.outputs.open(self.home.build_output(build_id))
         self._building.add(order.app_id)
-        task = asyncio.create_task(self._carry_out(build_id, order, out), name=f"build-{build_id}")
+        task = asyncio.create_task(self._carry_out(build_id, order, output.tell), name=f"build-{build_id}")
         self._tasks[build_id] = task
 
         def ended(_: "asyncio.Task[bool]") -> None:
+            output.close()
             self._building.discard(order.app_id)
             del self._tasks[build_id]
 
         task.add_done_callback(ended)
 
-    async def _outcome(self, task: "asyncio.Task[bool]") -> bool:
-        """Of a build that somebody waits for: ended with whoever waits, and False when it is cancelled."""
+    async def _shown(self, build_id: str, pusher: Pusher) -> bool:
+        """Whether a build that somebody looks at succeeds; it ends with whoever looks."""
+        task = self._tasks[build_id]
         try:
+            async for piece in self.outputs.stream(self.home.build_output(build_id)):
+                await pusher.show(piece)
             await asyncio.wait([task])
         except asyncio.CancelledError:
             task.cancel()
@@ -157,53 +174,53 @@ class Builds:
             raise
         return not task.cancelled() and task.result()
 
-    async def _carry_out(self, build_id: str, order: Order, out: Output | None) -> bool:
+    async def _carry_out(self, build_id: str, order: Order, tell: Output) -> bool:
         with self.works.store.transaction() as session:
             app = session.get_one(App, order.app_id)
             name, address, config = app.name, self.urls.web(app), dict(app.config)
             wanted = order.buildpacks or tuple(each.buildpack for each in installations.of_app(session, app))
             running = releases.current(session, app)
             kept = f" v{running.version} keeps running." if running and running.slug else ""
-        with self.outputs.open(self.home.build_output(build_id)) as output:
-            tell = _both(output.tell, out)
-            try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    compiled = await self._compile(order, wanted, config, tell)
-                tell("-----> Launching...")
-                version, has_command = self._release(order, build_id, compiled)
-            except (BuildFailed, InvalidParams, SlugError, TimeoutError) as error:
-                self._fail(order, build_id)
-                _tell_failure(tell, error, f"Push rejected to {name}.{kept}")
-                return False
-            except BaseException as error:
-                self._fail(order, build_id)
-                if isinstance(error, asyncio.CancelledError):
-                    _tell_failure(tell, BuildFailed("The build was cancelled."), f"Push rejected to {name}.{kept}")
-                raise
-            if has_command:
-                tell(RELEASE_COMMAND_DECLARED)
-            tell(f"       Released v{version}")
-            tell(f"       {address} deployed to Heroku")
-            tell("")
-            tell("Verifying deploy... done.")
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                compiled = await self._compile(order, wanted, config, tell)
+            tell("-----> Launching...")
+            version, has_command = self._release(order, build_id, compiled)
+        except (BuildFailed, InvalidParams, SlugError, TimeoutError) as error:
+            self._fail(order, build_id)
+            _tell_failure(tell, error, f"Push rejected to {name}.{kept}")
+            return False
+        except asyncio.CancelledError:
+            self._fail(order, build_id)
+            told = self.ending.words(BUILD_AGAIN) if self.ending.has_begun else "The build was cancelled."
+            _tell_failure(tell, BuildFailed(told), f"Push rejected to {name}.{kept}")
+            raise
+        except Exception as error:
+            log.exception("build=%s event=build_failed", build_id)
+            self._fail(order, build_id)
+            told = f"Something went wrong in the backend itself ({error}). Its own log tells more."
+            _tell_failure(tell, BuildFailed(told), f"Push rejected to {name}.{kept}")
+            return False
+        if has_command:
+            tell(RELEASE_COMMAND_DECLARED)
+        tell(f"       Released v{version}")
+        tell(f"       {address} deployed to Heroku")
+        tell("")
+        tell("Verifying deploy... done.")
         return True
 
-    async def _tell_release(self, app_id: str, build_id: str, out: Output) -> None:
+    async def _tell_release(self, app_id: str, build_id: str, pusher: Pusher) -> None:
         """Show whoever pushed what the release command says; its failure is no failure of the push."""
         with self.works.store.transaction() as session:
             build = session.get(Build, build_id)
             release = releases.of_build(session, build) if build else None
         if release is None or not release.has_output:
             return
-        out("Running release command...")
-        out("")
-        rest = b""
+        await pusher.tell("Running release command...", "")
         async for piece in self.phases.follow(app_id, release.id):
-            lines, _, rest = (rest + piece).rpartition(b"\n")
-            for line in lines.decode(errors="replace").splitlines():
-                out(line)
+            await pusher.show(piece)
         succeeded = await self.phases.ended(release.id)
-        out(f"Waiting for release.... {'done' if succeeded else 'failed'}.")
+        await pusher.tell(f"Waiting for release.... {'done' if succeeded else 'failed'}.")
 
     async def _compile(self, order: Order, wanted: Sequence[str], config: dict[str, str], tell: Output) -> Compiled:
         slug_id = str(uuid.uuid4())
@@ -266,16 +283,6 @@ def first_config(chosen: Sequence[Buildpack]) -> dict[str, str]:
     """Config vars that a first deploy sets, of all buildpacks together."""
     secret = secrets.token_hex(64)
     return {name: value for each in chosen for name, value in each.config(secret).items()}
-
-
-def _both(record: Output, out: Output | None) -> Output:
-    def tell(line: str) -> None:
-        record(line)
-        if out is not None:
-            with suppress(ConnectionError):
-                out(line)
-
-    return tell
 
 
 def _tell_failure(tell: Output, error: Exception, verdict: str) -> None:

@@ -77,4 +77,5 @@ def size(name: str) -> DynoSize:
     for each in SIZES:
         if wanted in (each.name.lower(), fixed_id("size", each.name)):
             return each
-    raise InvalidParams(f"No such size as {name}. Choose one of: {', '.join(each.name for each in SIZES)}")
+    *others, last = (each.name for each in SIZES)
+    raise InvalidParams(f"No such size as {name}. Available dyno sizes are {', '.join(others)} and {last}.")

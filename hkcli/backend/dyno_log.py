@@ -21,10 +21,13 @@ DETACHED = (
     "Error R16 (Detached) -> An attached process is not responding to SIGHUP after its external connection was closed."
 )
 EXIT_TIMEOUT = "Error R12 (Exit timeout) -> At least one process failed to exit within {:g} seconds of SIGTERM"
+KILL = "Stopping process with SIGKILL"
+MEMORY = "Process running mem={}M({:.1%})"
+MEMORY_EXCEEDED = "Error R14 (Memory quota exceeded)"
+MEMORY_VASTLY_EXCEEDED = "Error R15 (Memory quota vastly exceeded)"
 RESTARTING = "Restarting"
 STOPPING = "Stopping all processes with SIGTERM"
 STOPPING_HARD = "Stopping remaining processes with SIGKILL"
-BOOT_KILL = "Stopping process with SIGKILL"
 
 
 class DynoLog:

@@ -132,6 +132,33 @@ class Waiting:
     then to be done, in a unit of work of its own."""
 
     wait: Callable[[], Awaitable[Callable[[Call], Answer]]]
+    if_stopped: str
+    """What becomes of it when the backend is stopped meanwhile."""
+
+
+@dataclass
+class Caller:
+    """Who makes a request, as its credentials say."""
+
+    request: Request
+    until: datetime | None = None
+    """When the credentials expire."""
+    partner_of: str | None = None
+    """The id of the add-on whose partner it is, on behalf of the app's owner."""
+
+    def admit(self, session: Session) -> User:
+        """Raises Unauthorized, Forbidden."""
+        header, method, path = authorization_of(self.request), self.request.method, str(self.request.scope["path"])
+        try:
+            found = accounts.admitted(session, header, method, path)
+            self.until = found.expires_at
+            return found.user
+        except Unauthorized:
+            token = accounts.parse_authorization(header).token or ""
+            if addon := partners.admit(session, token, method, path):
+                self.partner_of = addon.id
+                return addon.app.owner
+            raise
 
 
 def route(
@@ -156,40 +183,26 @@ def route(
         if known := platform.answers.find(question):
             request.state.remaining = platform.rate_limits.take(known.user_id, cost)
             return unless_known(request, known.response())
-        body = await read_body(request)
-
-        until: datetime | None = None
-        partner_of: str | None = None
-
-        def who(session: Session) -> User:
-            nonlocal question, until, partner_of
-            header, path = authorization_of(request), str(request.scope["path"])
-            try:
-                found = accounts.admitted(session, header, method, path)
-                until = found.expires_at
-                return found.user
-            except Unauthorized:
-                question = None
-                token = accounts.parse_authorization(header).token or ""
-                if addon := partners.admit(session, token, method, path):
-                    partner_of = addon.id
-                    return addon.app.owner
-                raise
-
-        as_of = platform.store.changes
-        with platform.works.begin(who) as work:
+        body, caller, as_of = await read_body(request), Caller(request), platform.store.changes
+        with platform.works.begin(caller.admit) as work:
             request.state.remaining = platform.rate_limits.take(work.user.id, cost)
-            call = Call(request, platform, work, body, partner_of)
+            call = Call(request, platform, work, body, caller.partner_of)
             answer = action(call)
         if isinstance(answer, Waiting):
-            outcome = await answer.wait()
-            with platform.works.begin(asked_by(work.user.id)) as work:
-                answer = outcome(replace(call, work=work))
+            answer = await waited_for(call, answer)
         response = respond(request, answer, status)
-        platform.answers.keep(question, work.user.id, response, as_of=as_of, until=until)
+        if caller.partner_of is None:
+            platform.answers.keep(question, work.user.id, response, as_of=as_of, until=caller.until)
         return unless_known(request, response)
 
     return Route(path, endpoint, methods=[method])
+
+
+async def waited_for(call: Call, answer: Waiting) -> Answer:
+    """Raises ServiceUnavailable when the backend is stopped meanwhile."""
+    outcome = await call.platform.ending.or_else(answer.wait(), answer.if_stopped)
+    with call.platform.works.begin(asked_by(call.user.id)) as work:
+        return outcome(replace(call, work=work))
 
 
 def open_route(method: str, path: str, action: Callable[[Request], Awaitable[Response]]) -> Route:

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.assembly import Settings
+from hkcli.backend.clearing import clear_postgresql
 from hkcli.backend.engines import members
 from hkcli.backend.home import Home, HomeInUse, remove
 from hkcli.backend.one_offs import finish, first_of
@@ -35,8 +35,7 @@ def temporary_home() -> Iterator[Home]:
         sweep(folder.parent)
         yield Home.create(folder)
     finally:
-        remove(PostgresServer.at(folder, Home(folder).engine_id(), None).folder)
-        remove(folder)
+        clear(Home(folder))
 
 
 def sweep(parent: Path) -> None:
@@ -48,10 +47,13 @@ def sweep(parent: Path) -> None:
             home = Home(folder)
             home.lock()
             members.end_engine(home.engine_id(), grace_s=0)
-            postgres = PostgresServer.at(folder, home.engine_id(), None)
-            asyncio.run(postgres.stop())
-            remove(postgres.folder)
-            remove(folder)
+            clear(home)
+
+
+def clear(home: Home) -> None:
+    if left := asyncio.run(clear_postgresql(home)):
+        print(left, file=sys.stderr)
+    remove(home.root)
 
 
 async def run(settings: Settings) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from hkcli.backend import catalog
 from hkcli.backend.errors import NotFound
 from hkcli.backend.store import App, Feature, Release
@@ -24,7 +27,12 @@ DYNO_METADATA = Offer(
     "Dyno metadata",
     "Tell dynos the names of their app and release in HEROKU_APP_NAME, HEROKU_RELEASE_VERSION and others",
 )
-OF_APPS = (DYNO_METADATA,)
+RUNTIME_METRICS = Offer(
+    "log-runtime-metrics",
+    "Runtime metrics",
+    "Log what each dyno uses every 20 seconds: memory, swap and load",
+)
+OF_APPS = (DYNO_METADATA, RUNTIME_METRICS)
 
 
 def of_apps(identity: str) -> Offer:
@@ -39,8 +47,13 @@ def is_on(app: App, offer: Offer) -> bool:
     return any(each.name == offer.name for each in app.features)
 
 
+def apps_with(session: Session, offer: Offer) -> set[str]:
+    """The ids of the apps that have a feature on."""
+    return set(session.scalars(select(Feature.app_id).where(Feature.name == offer.name)))
+
+
 def switch(work: Work, app: App, offer: Offer, enabled: bool) -> None:
-    """As on Heroku, running dynos notice at their next restart."""
+    """Running dynos notice at their next restart, as on Heroku; their figures are logged at once."""
     if is_on(app, offer) == enabled:
         return
     if enabled:

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,16 @@ class Home:
     def create(cls, root: Path) -> "Home":
         home = cls(root.absolute())
         folders = (home.repositories, home.slugs, home.builds, home.databases, home.logs, home.dynos, home.outputs)
-        for folder in (home.root, *folders, home.sources, home.caches, home.drains, home.addons, home.hosts):
+        for folder in (
+            home.root,
+            *folders,
+            home.sources,
+            home.caches,
+            home.drains,
+            home.addons,
+            home.copies,
+            home.hosts,
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return home
 
@@ -84,6 +94,21 @@ class Home:
     def addons(self) -> Path:
         """Notes of what was made for add-ons."""
         return self.root / "addons"
+
+    @property
+    def copies(self) -> Path:
+        """Notes of the PostgreSQL databases that are no add-on's: those of snapshots, and on their way in or out."""
+        return self.root / "copies"
+
+    @property
+    def exchanges(self) -> Path:
+        """Which of them have yet to take the places of add-ons' databases for the state that is here."""
+        return self.root / "exchanges.json"
+
+    @property
+    def given_postgres(self) -> Path:
+        """The URL of the PostgreSQL server that was given; there is none when it is our own."""
+        return self.root / "postgresql.url"
 
     @property
     def snapshots(self) -> Path:
@@ -194,17 +219,37 @@ class Home:
                 remove(path)
 
     def clear(self) -> None:
-        """Remove all that a backend keeps here but snapshots, and nothing else that may lie in the directory."""
+        """Remove all that a backend keeps here, and nothing else that may lie in the directory.
+
+        But snapshots, and what they need: their PostgreSQL databases, and the key by which those are known."""
         for path in (
             *(self.repositories, self.slugs, self.builds, self.databases, self.logs, self.dynos, self.outputs),
             *(self.sources, self.drains, self.addons, self.hosts, self.caches, self.authority, self.stack),
             *(self.restoring, self.replaced, self.store, self.state, self.credentials, self.store_id, self.epoch),
-            *(self.root / "secret.key", self.port),
-            *(self.root / "backend.log", self.root / "postgresql", self.root / "lock"),
+            *(self.exchanges, self.port, self.root / "backend.log"),
         ):
             remove(path)
         with contextlib.suppress(OSError):
             self.snapshots.rmdir()
+        if self.snapshots.exists():
+            write_private(self.epoch, str(uuid.uuid4()).encode())
+            return
+        for path in (
+            self.copies,
+            self.given_postgres,
+            self.root / "postgresql",
+            self.root / "secret.key",
+            self.root / "lock",
+        ):
+            remove(path)
+
+    def postgres_url(self) -> str | None:
+        """Of the server that was given when a backend was last started with one."""
+        return self.given_postgres.read_text() if self.given_postgres.exists() else None
+
+    def keep_postgres_url(self, url: str) -> None:
+        if url != self.postgres_url():
+            write_private(self.given_postgres, url.encode())
 
     def lock(self) -> None:
         """Claim the directory until this process ends, however it ends: nothing else lets go. Raises HomeInUse."""

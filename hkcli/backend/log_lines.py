@@ -1,5 +1,7 @@
 """Bytes as a process writes them, turned into whole, clean lines, without looking at single lines."""
 
+from collections.abc import Iterator
+
 LINE_LIMIT = 10_000
 """Bytes of text in one log line; longer ones are split, as on Heroku."""
 
@@ -74,6 +76,16 @@ def split_long_lines(data: bytes) -> bytes:
             pieces.append(data[start:position])
             start = position
     return b"\n".join([*pieces, data[start:]]) if pieces else data
+
+
+def pieces(lines: bytes, prefix_bytes: int, about_bytes: int) -> Iterator[bytes]:
+    """Whole lines in as many parts as it takes for each to have about so many bytes once every line has its prefix."""
+    parts = -(-(len(lines) + lines.count(b"\n") * prefix_bytes) // about_bytes)
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + len(lines) // parts) + 1 if parts > 1 else len(lines)
+        yield lines[start : end or len(lines)]
+        start = end or len(lines)
 
 
 def character_boundary(data: bytes, position: int) -> int:

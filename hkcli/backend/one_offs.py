@@ -70,7 +70,7 @@ class OneOff:
         self.patience = patience
         self._now = now
         self._stop = asyncio.Event()
-        self._process: Process | None = None
+        self.process: Process | None = None
 
     def stop(self) -> None:
         self._stop.set()
@@ -80,8 +80,8 @@ class OneOff:
         if self._terminal is None:
             return False
         self._terminal = replace(self._terminal, columns=columns, lines=lines)
-        if self._process is not None:
-            self._process.resize(columns, lines)
+        if self.process is not None:
+            self.process.resize(columns, lines)
         return True
 
     async def run(self) -> int:
@@ -157,7 +157,7 @@ class OneOff:
         except (SlugError, OSError) as error:
             self._log.cannot_start(error)
             return None
-        self.dyno.pid, self._process = process.pid, process
+        self.dyno.pid, self.process = process.pid, process
         dyno_log.change_state(self.dyno, DynoState.UP, self._log, self._now())
         return process
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from hkcli.backend.addons.partner_resources import PartnerResources
+from hkcli.backend.addons.postgresql_copies import Copies
 from hkcli.backend.answers import Answers
 from hkcli.backend.browser_logins import BrowserLogins
 from hkcli.backend.builds import Builds
 from hkcli.backend.dashboard.links import Links
 from hkcli.backend.dashboard.watch import Watches
+from hkcli.backend.ending import Ending
 from hkcli.backend.faults import Faults
 from hkcli.backend.handover import Handover
 from hkcli.backend.home import Home
@@ -29,6 +31,7 @@ class Platform:
     """What the routes need; made by the server, handed to each request."""
 
     home: Home
+    copies: Copies
     store: Store
     answers: Answers
     works: Works
@@ -43,9 +46,13 @@ class Platform:
     urls: Urls
     seal: Seal
     links: Links
+    """To dashboards of ours."""
+    partner_links: Links
+    """To those of third parties."""
     watches: Watches
     ca_pem: str
     rate_limits: RateLimits
     faults: Faults
     handover: Handover
+    ending: Ending
     browser_logins: BrowserLogins

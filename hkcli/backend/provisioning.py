@@ -143,9 +143,7 @@ class Provisioning:
             del self._tasks[addon_id]
             answer = self._answers.pop(addon_id, None)
             if answer and not answer.done():
-                answer.set_result(
-                    ServiceUnavailable("The backend is being stopped; the add-on is made when it is back.")
-                )
+                answer.set_result(ServiceUnavailable("The making of the add-on broke off. See: heroku addons"))
             if not task.cancelled():
                 if error := task.exception():
                     log.error("addon=%s event=provisioning_failed", addon_id, exc_info=error)

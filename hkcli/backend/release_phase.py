@@ -105,7 +105,7 @@ class ReleasePhases:
             with self._begin(phase) as work:
                 work.say(work.session.get_one(App, phase.app_id), f"Running release v{phase.version} commands")
             dyno = self._supervisor.run_one_off(
-                phase.spec, attach=False, terminal=None, user=None, time_to_live_s=TIME_LIMIT_S, copy=output.write
+                phase.spec, attach=False, terminal=None, user=None, time_to_live_s=TIME_LIMIT_S, copy=output.copy
             )
             return await self._supervisor.wait_for(dyno)
 

@@ -44,7 +44,22 @@ class Pushed:
     environment: dict[str, str]
 
 
-Receive = Callable[[Pushed, Callable[[str], None]], Awaitable[bool]]
+class Pusher:
+    """Whoever pushes; may be gone, or slow to read."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    async def show(self, output: bytes) -> None:
+        with suppress(ConnectionError):
+            self._writer.write(output)
+            await self._writer.drain()
+
+    async def tell(self, *lines: str) -> None:
+        await self.show("".join(f"{line}\n" for line in lines).encode())
+
+
+Receive = Callable[[Pushed, Pusher], Awaitable[bool]]
 """Builds what was pushed, telling how it goes; True accepts the push."""
 
 
@@ -178,12 +193,14 @@ async def _serve_hook(pushed: int, output: int, verdict: int, receive: Receive) 
     incoming, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pushed, "rb", buffering=0)
     )
-    outgoing, _ = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(output, "wb", buffering=0))
+    outgoing, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(output, "wb", buffering=0)
+    )
     accepted = False
     try:
         message = await read_push(reader)
         if message is not None:
-            accepted = await receive(message, lambda line: outgoing.write(f"{line}\n".encode()))
+            accepted = await receive(message, Pusher(asyncio.StreamWriter(outgoing, protocol, None, loop)))
     finally:
         incoming.close()
         outgoing.close()

@@ -16,10 +16,12 @@ from typing import Any, cast
 import uvicorn
 
 from hkcli import __version__
-from hkcli.backend import accounts, builds, hosts, snapshots
+from hkcli.backend import accounts, builds, ending, hosts, restoring, snapshots
+from hkcli.backend.addons.postgresql_server import whole
 from hkcli.backend.application import application
-from hkcli.backend.assembly import Assembly, Settings, Site, assemble
+from hkcli.backend.assembly import Assembly, Settings, Site, assemble, trust_of
 from hkcli.backend.authority import Authority
+from hkcli.backend.clearing import of_home
 from hkcli.backend.client_environment import client_environment
 from hkcli.backend.doorway import Doorway
 from hkcli.backend.either import EitherServer
@@ -43,23 +45,30 @@ DISCARDED_GRACE_S = 0.5
 async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], object] = lambda state: None) -> None:
     """Run until SIGTERM or SIGINT; a second one does not wait for dynos to end.
 
-    `announced` is given the state (`announce`) when there are answers. Raises HomeInUse, CannotListen, StoreError.
+    `announced` is given the state (`announce`) when there are answers.
+
+    Raises HomeInUse, CannotListen, StoreError, PostgresError.
     """
     home = settings.home
     async with AsyncExitStack() as stack:
         home.lock()
-        snapshots.conclude(home)
+        postgres, copies = of_home(home, settings.postgres_url, durable=settings.durable)
+        stack.push_async_callback(postgres.stop)
+        await restoring.resume(home, copies)
+        if settings.postgres_url:
+            home.keep_postgres_url(settings.postgres_url)
         listeners = listen(settings.host, settings.port, home.last_port())
         for listener in listeners:
             stack.callback(listener.close)
         port = listeners[0].getsockname()[1]
         home.keep_port(port)
         host = "localhost" if hosts.is_loopback(settings.host) else settings.host
-        site = Site(f"http://{host}:{port}", Authority(home.authority), Handover())
+        authority = Authority(home.authority)
+        site = Site(f"http://{host}:{port}", authority, trust_of(authority), Handover(), postgres, copies)
         reception = Reception(listeners, site, home, announced)
         stack.push_async_callback(reception.close)
         while await live(settings, site, reception, port):
-            snapshots.conclude(home)
+            await restoring.settle(home, copies)
 
 
 async def live(settings: Settings, site: Site, reception: "Reception", port: int) -> bool:
@@ -73,8 +82,8 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
         reception.doorway.open(application(platform, frozenset({settings.host})), routing)
         try:
             serving = await reception.begin()
-            discarding = asyncio.create_task(asyncio.to_thread(snapshots.discard, settings.home))
-            life.push_async_callback(asyncio.wait, [discarding])
+            discarding = asyncio.create_task(discard(settings.home, site))
+            life.push_async_callback(finish, discarding, within_s=0)
             site.handover.conclude()
             wanted = asyncio.create_task(site.handover.wanted.wait())
             await first_of(serving, assembly.reconciling, wanted, reception.ending.wait())
@@ -82,6 +91,9 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
             await finish(wanted, within_s=0)
         finally:
             reception.doorway.close()
+            platform.ending.begin(ending.REPLACED if wants_another else ending.STOPPED)
+            await platform.builds.close()
+            platform.outputs.end_streams()
             platform.browser_logins.close()
             await platform.watches.close()
             platform.logplex.end_streams()
@@ -92,6 +104,15 @@ async def live(settings: Settings, site: Site, reception: "Reception", port: int
         if wants_another:
             platform.supervisor.hasten(DISCARDED_GRACE_S)
         return wants_another
+
+
+async def discard(home: Home, site: Site) -> None:
+    """Remove what is of no use any more: what a restored state has replaced, and what was left half made."""
+    await whole(asyncio.to_thread(restoring.discard, home))
+    while True:
+        async with site.handover.lock:
+            if not await snapshots.drop_copies(home, site.copies, at_most=1):
+                return
 
 
 async def begin(settings: Settings, site: Site, life: AsyncExitStack) -> Assembly:

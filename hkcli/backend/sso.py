@@ -4,7 +4,6 @@ The signed parameters are made when a browser comes for them, since partners tak
 
 import base64
 import hashlib
-import hmac
 import json
 import time
 
@@ -13,28 +12,24 @@ from sqlalchemy.orm import Session
 from hkcli.backend import accounts, marketplace, providers
 from hkcli.backend.addons.manifest import Manifest
 from hkcli.backend.errors import NotFound
-from hkcli.backend.schemas import Urls
 from hkcli.backend.store import Addon, PartnerResource, User
 
 
-def page(urls: Urls, addon: Addon, user: User) -> str | None:
-    """Where this user's browser is logged in to the add-on's dashboard; whoever has the address may go there."""
-    manifest = providers.manifest(addon.service)
-    if manifest is None or manifest.sso_url is None or manifest.sso_salt is None:
-        return None
-    return f"{urls.api}/sso/{addon.id}/{user.id}/{urls.proof('sso', addon.id, user.id)}"
+def is_offered(service: str) -> bool:
+    """Whether an add-on of this service has a dashboard of its partner's."""
+    manifest = providers.manifest(service)
+    return manifest is not None and manifest.sso_url is not None and manifest.sso_salt is not None
 
 
-def visitor(session: Session, urls: Urls, addon_id: str, user_id: str, proof: str) -> tuple[Manifest, Addon, User]:
-    """Whom such an address was made for, and to what. Raises NotFound."""
+def visitor(session: Session, user_id: str, addon_id: str) -> tuple[Manifest, Addon, User]:
+    """Who opened a link, and to what. Raises NotFound, Forbidden when it is not for this user any more."""
     user = session.get(User, user_id)
-    is_ours = hmac.compare_digest(urls.proof("sso", addon_id, user_id).encode(), proof.encode())
-    if not is_ours or user is None or user.password_hash == accounts.CLOSED:
-        raise NotFound("Couldn't find that page.", "sso")
+    if user is None or user.password_hash == accounts.CLOSED:
+        raise NotFound("Couldn't find that user.", "user")
     addon = marketplace.one(session, user, addon_id)
     manifest = providers.manifest(addon.service)
-    if manifest is None or manifest.sso_url is None:
-        raise NotFound("Couldn't find that page.", "sso")
+    if manifest is None or not is_offered(addon.service):
+        raise NotFound(f"{addon.name} has no dashboard.", "sso")
     return manifest, addon, user
 
 

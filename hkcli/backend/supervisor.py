@@ -54,6 +54,7 @@ class Slot:
     restart: bool = False
     restart_after_stop: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    process: Process | None = None
 
     def seen(self) -> Actual:
         return Actual(self.dyno.spec, self.phase, self.start_at, self.restart, self.cycle_at)
@@ -110,6 +111,11 @@ class Supervisor:
         return [
             dyno for dyno in formation + one_offs if dyno.spec.app_id == app_id and dyno.state is not DynoState.DOWN
         ]
+
+    def running(self) -> list[tuple[Dyno, Process]]:
+        """The dynos of all apps that have a process now."""
+        places: list[Slot | OneOff] = [*self._slots.values(), *self._one_offs.values()]
+        return [(each.dyno, each.process) for each in places if each.process and not each.process.has_exited]
 
     def restart(self, app_id: str, target: str | None = None) -> list[Dyno]:
         """Restart what `target` names: a dyno, a process type, or (None) the whole formation.
@@ -245,11 +251,11 @@ class Supervisor:
         except (SlugError, OSError) as error:
             told.cannot_start(error)
         else:
-            slot.dyno.pid, slot.dyno.port = process.pid, process.port
+            slot.process, slot.dyno.pid, slot.dyno.port = process, process.pid, process.port
             try:
                 await self._run_process(slot, process, told)
             finally:
-                slot.dyno.pid = slot.dyno.port = None
+                slot.process = slot.dyno.pid = slot.dyno.port = None
                 await process.close()
 
     async def _run_process(self, slot: Slot, process: Process, told: DynoLog) -> None:
@@ -276,7 +282,7 @@ class Supervisor:
             if not is_listening:
                 if not process.has_exited and not slot.stop.is_set():
                     told.event(dyno_log.BOOT_TIMEOUT.format(self._patience.boot_s))
-                    told.event(dyno_log.BOOT_KILL)
+                    told.event(dyno_log.KILL)
                     await process.kill()
                 return False
         if not slot.stop.is_set():

@@ -1,7 +1,7 @@
 """The status screen as lines of styled text. Pure: a snapshot and a size in, lines out; no terminal is known here."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ LEVELS = {
     "unknown": ("unknown", "yellow"),
 }
 MOST_WORKERS = 4
+LAG = 3
+"""By how many lines what is planned, and what was, is behind what is wrong and where."""
 CRASH_TOLD_S = 600
 """How long a crash is told of a worker that is up again."""
 UNKNOWN = "?"
@@ -26,39 +28,50 @@ UNKNOWN = "?"
 
 def frame(screen: "Snapshot", width: int, height: int | None = None, *, is_unicode: bool = True) -> list[Line]:
     """All of it when height is None; else what matters most, in so many lines."""
-    top = [*head(screen), *workers(screen), *depth(screen), *flow(screen, width, is_unicode)]
+    top = [*head(screen), *workers(screen), *depth(screen, width), *flow(screen, width, is_unicode)]
     sections = [
-        queues(screen),
-        waiting(screen, width),
-        running(screen),
-        errors(screen),
-        upcoming(screen),
-        kinds(screen),
+        (queues(screen), 0),
+        (waiting(screen, width), 0),
+        (running(screen), 0),
+        (errors(screen), 0),
+        (upcoming(screen), LAG),
+        (kinds(screen), LAG),
     ]
-    body = fitted([section for section in sections if section], None if height is None else height - len(top), width)
+    room = None if height is None else height - len(top)
+    body = fitted([(section, lag) for section, lag in sections if section], room, width)
     return [clipped(line, width) for line in top + body]
 
 
-def fitted(sections: list[list[Line]], room: int | None, width: int = 80) -> list[Line]:
-    """Every section gets its title and one line before any gets more; the rest goes round, a line each."""
+def fitted(sections: Sequence[tuple[list[Line], int]], room: int | None, width: int = 80) -> list[Line]:
+    """Every section gets its title and one line before any gets more; the rest goes round, a line each.
+
+    With each is its lag: by how many lines it is behind others in that."""
     if room is None:
-        return [line for section in sections for line in [[], *section]]
+        return [line for section, _ in sections for line in [[], *section]]
     shown = [0] * len(sections)
-    for least in range(2, 1 + max(map(len, sections), default=0)):
-        for place, section in enumerate(sections):
-            wanted = min(least, len(section))
+    for least in range(2, 1 + max((len(section) + lag for section, lag in sections), default=0)):
+        for place, (section, lag) in enumerate(sections):
+            wanted = min(max(2, least - lag), len(section))
             cost = wanted - shown[place]
             if 0 < cost <= room:
                 shown[place], room = wanted, room - cost
     found: list[Line] = []
-    for count, section in zip(shown, sections, strict=True):
+    for count, (section, _) in zip(shown, sections, strict=True):
         lines = section[:count]
         if 1 < count < len(section):
-            note = f"  ({count - 1} of {len(section) - 1})"
-            if sum(len(text) for text, _ in lines[0]) + len(note) <= width:
-                lines[0] = [*lines[0], (note, "dim")]
+            lines[0] = noted(lines[0], f" ({count - 1} of {len(section) - 1})", width)
         found += lines
     return found
+
+
+def noted(title: Line, note: str, width: int) -> Line:
+    """The title with a note behind its first words: in the room there, else at the end if it fits."""
+    text, style = title[0]
+    words, gap, _ = text.partition("  ")
+    room = len(text[len(words) :]) - len(text[len(words) :].lstrip()) if gap else 0
+    if room > len(note):
+        return [(words, style), (note, "dim"), (text[len(words) + len(note) :], style), *title[1:]]
+    return [*title, (note, "dim")] if sum(len(each) for each, _ in title) + len(note) <= width else title
 
 
 def clipped(line: Line, width: int) -> Line:
@@ -118,49 +131,63 @@ def has_crashed(worker: "WorkerFact", now: datetime) -> bool:
     return worker.crashed_at is not None and (now - worker.crashed_at).total_seconds() < CRASH_TOLD_S
 
 
-def depth(screen: "Snapshot") -> list[Line]:
+def depth(screen: "Snapshot", width: int) -> list[Line]:
     counts, counted = screen.counts, screen.counted
     if counts is None or counted is None:
         return [[("Jobs     ", "bold"), (f"{UNKNOWN}  {screen.unknown.get('counts', '')}", "yellow")]]
-    line: Line = [("Jobs     ", "bold")]
-    for label, count, style in (
-        ("due", counts.due, ""),
-        ("running", counts.running, "cyan"),
-        ("retrying", counts.retrying, "yellow"),
-        ("later", counts.scheduled, ""),
-        ("given up", counts.failed, "red"),
-    ):
-        line += [(f"{count:,}", style if count else "dim"), (f" {label}   ", "" if count else "dim")]
+    told = [
+        (f"{count:,}", style if count else "dim", label)
+        for label, count, style in (
+            ("due", counts.due, ""),
+            ("running", counts.running, "cyan"),
+            ("retrying", counts.retrying, "yellow"),
+            ("later", counts.scheduled, ""),
+            ("given up", counts.failed, "red"),
+        )
+    ]
     if screen.gave_up and screen.gave_up > counts.failed:
-        line.append((f"{screen.gave_up:,} by the log   ", "red"))
+        told.append((f"{screen.gave_up:,}", "red", "by the log"))
+    line: Line = [("Jobs     ", "bold")]
+    length = 9 + sum(len(number) + len(label) + 4 for number, _, label in told) - 3
+    for place, (number, style, label) in enumerate(told):
+        gap = "" if place == 0 else "   " if length <= width else " "
+        line += [(gap + number, style), (f" {label}", "dim" if number == "0" else "")]
+    ages = figures([("oldest", screen.oldest_due_s)], screen.unknown.get("oldest_due_s", ""))
+    if screen.wait_p50_s is not None:
+        waits = [("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
+        ages += figures(waits, "", "~" if screen.wait_is_estimated else "")
+    ages[-1] = ages[-1][0].rstrip(), ages[-1][1]
     if not counted.is_whole:
-        line.append((f"so far: still counting, {counted.rows:,} rows", "yellow"))
+        ages.append((f"   so far {counted.rows:,} rows", "yellow"))
     elif counted.age_s >= 2:
-        line.append((f"counted {counted.age_s:.0f} s ago", "dim"))
-    ages = [("oldest", screen.oldest_due_s), ("p50", screen.wait_p50_s), ("p95", screen.wait_p95_s)]
-    return [line, [("Due for  ", "bold"), *figures(ages, screen.unknown.get("oldest_due_s", ""))]]
+        ages.append((f"   counted {counted.age_s:.0f} s ago", "dim"))
+    return [line, [("Due for  ", "bold"), *ages]]
 
 
-def figures(values: Sequence[tuple[str, float | None]], reason: str) -> Line:
+def figures(values: Sequence[tuple[str, float | None]], reason: str, about: str = "") -> Line:
     if all(value is None for _, value in values):
         return [(reason[:1].lower() + reason[1:] or UNKNOWN, "dim")]
-    return [(f"{label} {UNKNOWN if value is None else took(value)}   ", "") for label, value in values]
+    return [(f"{label} {UNKNOWN if value is None else about + took(value)}   ", "") for label, value in values]
 
 
 def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
+    from hkcli.dj.status import SLOTS, span
+
     runs = figures([("p50", screen.run_p50_s), ("p95", screen.run_p95_s)], screen.unknown.get("run_p50_s", ""))
     lines: list[Line] = [[("Run time ", "bold"), *runs]]
     if screen.done_per_minute is None or screen.failed_per_minute is None:
         return [*lines, [("Done     ", "bold"), (screen.unknown.get("done_per_minute", UNKNOWN), "dim")]]
-    shown = list(screen.minutes)[-max(5, min(len(screen.minutes), width - 40)) :]
-    done = spark([minute.done if minute else None for minute in shown], is_unicode)
-    failed = spark([minute.failed if minute else None for minute in shown], is_unicode)
+    shown = list(screen.slots)[-max(5, min(len(screen.slots), width - 40)) :]
+    done = spark([slot.done if slot else None for slot in shown], is_unicode)
+    failed = spark([slot.failed if slot else None for slot in shown], is_unicode)
+    slot_s = screen.axis_s // SLOTS
     lines.append([("Done     ", "bold"), (done, "green"), (f"  {screen.done_per_minute:,.1f} a minute", "")])
+    lines[-1].append((f"   the last {span(slot_s * len(shown))}", "dim"))
     has_failed = screen.failed_per_minute > 0
     rate = f"  {screen.failed_per_minute:,.1f} a minute"
     lines.append([("Failed   ", "bold"), (failed, "red" if has_failed else "dim"), (rate, "")])
-    starts = [minute.start if minute else None for minute in shown]
-    marked = [(starts.index(start), mark) for mark in screen.marks if (start := on_the_minute(mark.at)) in starts]
+    starts = [slot.start if slot else None for slot in shown]
+    marked = [(starts.index(start), mark) for mark in screen.marks if (start := slot_of(mark.at, slot_s)) in starts]
     if marked:
         places = {place for place, _ in marked}
         latest = [mark for place, mark in marked if place == max(places)]
@@ -174,8 +201,9 @@ def flow(screen: "Snapshot", width: int, is_unicode: bool) -> list[Line]:
     return lines
 
 
-def on_the_minute(time: datetime) -> datetime:
-    return time.replace(second=0, microsecond=0)
+def slot_of(time: datetime, length_s: int) -> datetime:
+    """When its slot of the sparklines begins."""
+    return datetime.fromtimestamp(int(time.timestamp()) // length_s * length_s, UTC)
 
 
 def spark(values: Sequence[int | None], is_unicode: bool = True) -> str:
@@ -243,14 +271,18 @@ def running(screen: "Snapshot") -> list[Line]:
 
 
 def errors(screen: "Snapshot") -> list[Line]:
-    from hkcli.dj.status import span
+    from hkcli.dj.status import brief_span, span
 
     lines: list[Line] = [[("Errors", "bold")]]
     for group in screen.errors:
         line: Line = [(f"{group.count:>7,}x  {group.name}  ", ""), (group.error, "red")]
         if group.next_run and group.next_run > screen.at:
             line.insert(1, (f"next in {span((group.next_run - screen.at).total_seconds())}  ", "dim"))
+        elif group.latest:
+            line.insert(1, (f"{brief_span((screen.at - group.latest).total_seconds())} ago  ", "dim"))
         lines.append(line)
+    if screen.errors_elsewhere:
+        lines.append([(f"{screen.errors_elsewhere:>7,}x  other errors", "dim")])
     return lines if len(lines) > 1 else []
 
 

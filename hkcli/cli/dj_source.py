@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from hkcli.api.errors import HerokuError
+from hkcli.api.errors import HerokuError, Unreachable
 from hkcli.cli.context import Run
 from hkcli.cli.units import parse_time
 
@@ -21,6 +22,8 @@ PATIENCE_S = 10.0
 SLOW_FACTS_S = 30.0
 LOG_AGAIN_S = 5.0
 """After the log of a live screen ended, for which its reader has tried for long."""
+PLATFORM_S, SILENT_S = 1.0, 10.0
+"""How long a picture waits for the platform, which may hang; and for how long what it said before is shown."""
 
 
 class Source:
@@ -33,8 +36,12 @@ class Source:
         self.log = WorkerLog()
         self.why_no_log = ""
         self._log_lock = Lock()
+        self.why_silent = ""
+        """Why the platform says nothing now; "" while it does."""
         self._slow_at = 0.0
         self._has_addon = False
+        self._asked, self._answered = Event(), Event()
+        self._said: tuple[Facts, float] | None = None
 
     def facts(self) -> "Facts":
         """What the platform says now; its silence is a reason, not an end."""
@@ -48,7 +55,9 @@ class Source:
                 self._has_addon = any(each["addon_service"]["name"] == "dj" for each in api.addons(run.app))
                 self._slow_at = time.monotonic()
         except HerokuError as error:
+            self.why_silent = error.message if isinstance(error, Unreachable) else ""
             return Facts(run.app, why_unknown=error.message, config=self.config)
+        self.why_silent = ""
         others = (dyno for dyno in dynos if dyno["type"] != "web" and not works_jobs(dyno["type"], dyno["command"]))
         strangers = [dyno for dyno in others if dyno["state"] not in ("crashed", "down")]
         return Facts(
@@ -58,6 +67,27 @@ class Source:
             config=self.config,
             has_addon=self._has_addon,
         )
+
+    def follow_facts(self) -> None:
+        """Ask the platform whenever a picture wants to know; for a thread of its own, which ends with the program."""
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            self._said = self.facts(), time.monotonic()
+            self._answered.set()
+
+    def _latest_facts(self) -> "Facts":
+        """What the platform says now, or said a moment ago should it hang."""
+        from hkcli.dj.status import Facts, span
+
+        self._answered.clear()
+        self._asked.set()
+        self._answered.wait(PLATFORM_S if self._said else SILENT_S)
+        age_s = SILENT_S if self._said is None else time.monotonic() - self._said[1]
+        if self._said is not None and age_s < SILENT_S:
+            return self._said[0]
+        self.why_silent = f"The platform has not answered for {span(age_s)}."
+        return Facts(self.run.app, why_unknown=self.why_silent, config=self.config)
 
     def read_log(self) -> None:
         """The log as it was."""
@@ -85,21 +115,26 @@ class Source:
             self.why_no_log = error.message
 
     def whole(self) -> "Snapshot":
-        """A picture for which every row was counted, if that is possible in seconds."""
+        """For which every row was counted, if that is possible in seconds."""
         now = datetime.now(UTC)
         self.table.look_through(now, PATIENCE_S)
-        return self._snapshot(now)
+        return self._snapshot(now, self.facts())
 
     def picture(self) -> "Snapshot":
+        """One of many; `follow_facts` must run."""
         now = datetime.now(UTC)
         self.table.look(now)
-        return self._snapshot(now)
+        return self._snapshot(now, self._latest_facts())
 
-    def _snapshot(self, now: datetime) -> "Snapshot":
-        facts = self.facts()
+    def _snapshot(self, now: datetime, facts: "Facts") -> "Snapshot":
         with self._log_lock:
             log = None if self.why_no_log else self.log
-            return self.table.snapshot(now, facts, log, self.why_no_log)
+            screen = self.table.snapshot(now, facts, log, self.why_no_log)
+        if not self.why_silent:
+            return screen
+        # Its log says nothing either, which is not the same as that nothing is done.
+        reasons = dict.fromkeys(("done_per_minute", "failed_per_minute"), self.why_silent)
+        return replace(screen, done_per_minute=None, failed_per_minute=None, unknown=screen.unknown | reasons)
 
 
 def worker_of(dyno: "Dyno") -> Any:
@@ -107,6 +142,13 @@ def worker_of(dyno: "Dyno") -> Any:
 
     release = f"v{dyno['release']['version']}" if dyno.get("release") else None
     return WorkerFact(dyno["name"], dyno["state"], parse_time(dyno["updated_at"]), release=release)
+
+
+def sharers(run: Run) -> list[str]:
+    """Other apps that have the app's database attached, of those that the user may see."""
+    attachments = run.api.all_attachments()
+    own = {each["addon"]["id"] for each in attachments if (each["app"]["name"], each["name"]) == (run.app, "DATABASE")}
+    return sorted({each["app"]["name"] for each in attachments if each["addon"]["id"] in own} - {run.app})
 
 
 @contextmanager

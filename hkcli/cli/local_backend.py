@@ -115,22 +115,24 @@ class LocalBackend:
             raise HerokuError(f"The backend{pid} has not ended within {STOP_S} s.", next=(f"See: {self.log}",))
         return True
 
-    def clear(self) -> None:
-        """Have the backend remove all that it keeps, and nothing else that may lie there. Raises HerokuError."""
-        self._at_rest("--reset")
+    def clear(self) -> str:
+        """Have the backend remove all that it keeps, and nothing else that may lie there; what it could not remove.
+
+        Raises HerokuError."""
+        return self._at_rest("--reset").stderr.strip()
 
     def snapshot_at_rest(self, action: str, name: str = "") -> Any:
         """Have the backend, which does not run, list, save, restore or remove a snapshot. Raises HerokuError."""
-        return json.loads(self._at_rest("--snapshot", action, f"--name={name}"))
+        return json.loads(self._at_rest("--snapshot", action, f"--name={name}").stdout)
 
-    def _at_rest(self, *options: str) -> str:
-        """What the backend prints that does a thing and ends. Raises HerokuError."""
+    def _at_rest(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        """The backend, which does a thing and ends. Raises HerokuError."""
         require_installed()
         words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), *options]
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AT_REST_S)
         if done.returncode:
             raise HerokuError(done.stderr.strip() or f"The backend ended with status {done.returncode}.")
-        return done.stdout
+        return done
 
     def exports(self) -> dict[str, str]:
         """The environment in which clients that know nothing of us use this backend. Raises HerokuError."""

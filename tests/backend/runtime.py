@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 
 from hkcli.backend.dynos import DynoSpec
-from hkcli.backend.logplex import LogFilter, Logplex
+from hkcli.backend.log_channel import LogFilter
+from hkcli.backend.logplex import Logplex
 
 DEADLINE_S = 90.0
 

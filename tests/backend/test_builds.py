@@ -1,9 +1,12 @@
 """Builds of uploaded sources, and the buildpacks they are built with."""
 
+import asyncio
 import hashlib
 import io
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,10 @@ from typing import Any
 import pytest
 import requests
 
+from hkcli.backend import live_output
+from hkcli.backend.buildpacks import contract
+from hkcli.backend.repositories import Pusher
+from tests.backend import runtime
 from tests.backends import Backend, wait_for
 
 WORKER = "worker: sh -c 'echo up $DYNO; while :; do sleep 1; done'\n"
@@ -194,6 +201,48 @@ def test_a_buildpack_that_does_not_fit_or_fails_or_is_unknown_says_so(api: Backe
         ("heroku/cobol", "Buildpack heroku/cobol is not known here."),
     ):
         assert reason in output_of(build(api, app, {"any": ""}, buildpacks=[{"url": wanted}]))
+
+
+def test_a_build_that_prints_lines_without_end_is_shown_as_far_as_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(contract, "MOST_BYTES", 200_000)
+    program, said = "print('x' * 25_000 + '\\r\\nsecond', flush=True); print('y\\n' * 200_000)", []
+
+    async def body() -> int:
+        return await contract.run([sys.executable, "-c", program], Path("/"), {}, said.append)
+
+    assert runtime.run(body()) == 0
+    assert said[:4] == ["x" * 10_000, "x" * 10_000, "x" * 5_000, "second"]
+    assert said[-1] == live_output.NOT_KEPT and sum(map(len, said)) <= 200_000 and said.count(said[-1]) == 1
+
+
+def test_whoever_pushes_and_does_not_read_is_waited_for_and_nothing_is_piled_up(tmp_path: Path) -> None:
+    async def body() -> None:
+        read, write = os.pipe()
+        pipe = os.fdopen(write, "wb", buffering=0)
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
+        pusher = Pusher(asyncio.StreamWriter(transport, protocol, None, loop))
+        showing = asyncio.create_task(pusher.show(b"x" * (1 << 20)))
+        await asyncio.wait([showing], timeout=0.05)
+        assert not showing.done()
+        os.close(read)
+        await showing
+        await pusher.tell("to nobody any more")
+        transport.close()
+
+    runtime.run(body())
+
+
+def test_a_fault_of_the_backend_itself_is_told_to_whoever_pushes(api: Backend, app: str, tmp_path: Path) -> None:
+    pack = write_buildpack(tmp_path / "pack", detect="echo Mine", compile="true")
+    api.ok("PUT", f"/apps/{app}/buildpack-installations", {"updates": [{"buildpack": str(pack)}]})
+    (api.home / "caches" / api.ok("GET", f"/apps/{app}")["id"]).write_text("where a folder should be")
+    (tmp_path / "source").mkdir()
+    said = api.push(tmp_path / "source", app, check=False)
+    assert "Something went wrong in the backend itself (" in said and "[remote rejected]" in said
+    assert [each["status"] for each in api.ok("GET", f"/apps/{app}/builds")] == ["failed"]
 
 
 def test_a_python_app_gets_its_requirements_once(api: Backend, app: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hkcli.backend.dashboard.book import Subject
 from hkcli.backend.dashboard.links import LINK_S, Links
 from hkcli.backend.dashboard.watch import Watch
 from hkcli.backend.errors import NotFound
-from hkcli.backend.logplex import LogFilter, Logplex, Tail
+from hkcli.backend.logplex import Logplex
 from hkcli.backend.tickets import Seal
 from tests.backend.runtime import run, until
 from tests.backends import Backend, wait_for
@@ -158,12 +159,13 @@ def test_strange_addresses_are_answered_calmly(stage: Stage, browser: requests.S
 def test_lists_are_cut_into_pages_and_found_by_state_queue_and_text(stage: Stage, browser: requests.Session) -> None:
     stage.enqueue("MailJob", 60, queue="pages", to="paging@example.org")
     first = get(stage, browser, "jobs?queue=pages&text=paging&state=due").text
-    assert first.count('name="id"') == 50 and "1 to 50" in first
+    assert first.count('name="id"') == 50 and "1 to 50 of 60" in first
     (more,) = re.findall(r'rel="next" href="([^"]+)"', first)
     rest = get(stage, browser, more.replace("&amp;", "&")).text
-    assert rest.count('name="id"') == 10 and "51 to 60" in rest
+    assert rest.count('name="id"') == 10 and "51 to 60 of 60" in rest
     assert "No such jobs" in get(stage, browser, "jobs?queue=pages&state=failed").text
-    assert "Remove 60 jobs" in get(stage, browser, "confirm?action=remove&text=paging@&queue=pages").text
+    assert "Remove 60 jobs" in get(stage, browser, "confirm?action=remove&text=paging@&queue=pages&job=MailJob").text
+    assert "No such jobs" in get(stage, browser, "jobs?queue=pages&job=Mail").text
 
 
 def test_all_jobs_of_a_list_are_changed_and_the_apps_log_says_by_whom(stage: Stage, browser: requests.Session) -> None:
@@ -172,6 +174,7 @@ def test_all_jobs_of_a_list_are_changed_and_the_apps_log_says_by_whom(stage: Sta
     page = get(stage, browser, "confirm?action=remove&queue=bulk&state=due").text
     done = browser.post(address(stage, browser, "act"), asked | {"csrf": csrf_of(page)}, timeout=30)
     assert "30 jobs removed." in done.text and ids_in(stage, "bulk") == []
+    assert "/jobs?state=due&queue=bulk&did=" in done.url, "one is back at the list"
     who = stage.backend.credentials["email"]
     assert f"app[api]: Dashboard: Remove 30 jobs by user {who}" in stage.backend.logs(stage.name)
 
@@ -274,10 +277,12 @@ def test_an_open_page_does_not_hold_up_the_end_of_the_backend(
 
 def test_a_ticket_is_taken_once_and_only_by_the_run_that_made_it() -> None:
     seal = Seal(b"s" * 32)
-    links, later = Links(seal), Links(seal)
+    links, later, others = Links(seal, "one"), Links(seal, "one"), Links(seal, "another")
     ticket = links.ticket("user", "addon")
     with pytest.raises(NotFound):
         later.take(ticket)
+    with pytest.raises(NotFound):
+        others.take(ticket)
     assert links.take(ticket) == ("user", "addon")
     with pytest.raises(NotFound):
         links.take(ticket)
@@ -285,9 +290,19 @@ def test_a_ticket_is_taken_once_and_only_by_the_run_that_made_it() -> None:
         links.take(seal.close("logs", {"user": "user", "addon": "addon"}))
 
 
+def test_a_ticket_ends_after_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    links, begun = Links(Seal(b"s" * 32), "one"), time.time()
+    early, late = links.ticket("user", "addon"), links.ticket("user", "other")
+    monkeypatch.setattr(time, "time", lambda: begun + 9 * 60)
+    assert links.take(early) == ("user", "addon")
+    monkeypatch.setattr(time, "time", lambda: begun + 11 * 60)
+    with pytest.raises(NotFound):
+        links.take(late)
+
+
 def test_a_link_stays_the_same_until_it_is_taken_or_half_its_life_is_over() -> None:
     now = [0.0]
-    links = Links(Seal(b"s" * 32), lambda: now[0])
+    links = Links(Seal(b"s" * 32), "one", lambda: now[0])
     first = links.ticket("user", "addon")
     assert links.ticket("user", "addon") == first != links.ticket("other", "addon")
     links.take(first)
@@ -311,9 +326,7 @@ def test_many_viewers_share_one_reading_which_stops_when_the_last_one_leaves(
         return logplex.open_tail("app", after=0, limit_bytes=1000)
 
     async def look() -> None:
-        watch = Watch(
-            subject, list, tail, lambda tail: logplex.close_tail("app", tail), lambda host: False, refresh_s=0.01
-        )
+        watch = Watch(subject, list, tail, logplex.close_tail, lambda host: False, refresh_s=0.01)
         viewers = [watch.readings() for _ in range(20)]
         for _ in range(5):
             found = [await anext(viewer) for viewer in viewers]
@@ -337,11 +350,12 @@ def test_official_clients_find_the_page_at_the_add_on_and_its_attachment(stage: 
     assert requests.get(attachment["web_url"], timeout=30).ok
 
 
-def test_a_slow_database_leaves_threads_to_everybody_else() -> None:
-    go_on = threading.Event()
+def test_a_slow_database_leaves_threads_to_everybody_else(tmp_path: Path) -> None:
+    go_on, logplex = threading.Event(), Logplex(tmp_path)
 
     async def body() -> None:
-        watch = Watch(lambda: None, list, lambda: Tail(LogFilter(), 1), lambda tail: None, lambda host: False)
+        tail = logplex.open_tail("app", after=0, limit_bytes=1)
+        watch = Watch(lambda: None, list, lambda: tail, logplex.close_tail, lambda host: False)
         asking = [asyncio.create_task(watch.ask(go_on.wait, 30)) for _ in range(40)]
         await asyncio.sleep(0)
         try:

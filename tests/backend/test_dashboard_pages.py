@@ -78,8 +78,8 @@ def test_half_of_a_round_time_is_true() -> None:
 
 
 def test_whatever_a_job_is_called_is_text_on_the_page_and_the_pictures_stay_xml() -> None:
-    error = ErrorGroup(EVIL, EVIL, 1, 1, NOW, None, 1)
-    row = Row(1, EVIL, EVIL, 0, 0, NOW + timedelta(hours=1), None, None, None, None, EVIL)
+    error = ErrorGroup(EVIL, EVIL, EVIL, 1, 1, NOW, None, 1)
+    row = Row(1, EVIL, EVIL, 0, 0, NOW + timedelta(hours=1), None, None, None, None, NOW, EVIL)
     waiting = (Waiting(1, Reason(EVIL, f"heroku {EVIL}", True)),)
     evil = screen(
         errors=(error,), upcoming=(row,), waiting=waiting, workers=(worker(job=EVIL),), marks=(Mark(NOW, EVIL),)

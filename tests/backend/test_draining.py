@@ -14,7 +14,7 @@ import pytest
 from hkcli.backend.authority import Authority
 from hkcli.backend.draining.delivery import Drain, Draining, retry_s
 from hkcli.backend.draining.frames import frame, syslog
-from hkcli.backend.log_segments import Chunk
+from hkcli.backend.log_segments import SEGMENT_BYTES, Chunk
 from hkcli.backend.logplex import Logplex
 from tests.backend.runtime import run, until
 from tests.backends import Backend
@@ -85,8 +85,10 @@ async def listening(
 
 
 @asynccontextmanager
-async def drained(folder: Path, url: str, trust: Authority | None = None, **options: object) -> AsyncIterator[Logplex]:
-    logplex = Logplex(folder / "logs")
+async def drained(
+    folder: Path, url: str, trust: Authority | None = None, *, segment_bytes: int = SEGMENT_BYTES, **options: object
+) -> AsyncIterator[Logplex]:
+    logplex = Logplex(folder / "logs", segment_bytes=segment_bytes)
     (folder / "drains").mkdir(exist_ok=True)
     context = ssl.create_default_context(cadata=trust.ca_pem) if trust else ssl.create_default_context()
     drains = [Drain("drain-1", "app-1", url, TOKEN)]
@@ -269,6 +271,28 @@ def test_after_a_restart_a_drain_goes_on_where_it_was(tmp_path: Path) -> None:
             async with drained(tmp_path, url) as logplex:
                 logplex.write("app-1", "app", "worker.1", "three\n")
                 await until(lambda: texts(server.messages) == ["one", "two", "three"])
+
+    run(body())
+
+
+def test_a_sink_that_is_back_after_a_restart_gets_more_than_the_log_keeps_in_memory(tmp_path: Path) -> None:
+    async def body() -> None:
+        server, lines = SyslogServer(), [f"line {number}" for number in range(40_000)]
+        async with listening(server) as port:
+            url = f"syslog://127.0.0.1:{port}"
+            async with drained(tmp_path, url, segment_bytes=50_000) as logplex:
+                logplex.write("app-1", "app", "worker.1", "first\n")
+                await until(lambda: texts(server.messages) == ["first"])
+        for writer in server.writers:
+            writer.close()
+        async with drained(tmp_path, url, segment_bytes=50_000) as logplex:
+            for start in range(0, len(lines), 100):
+                logplex.write("app-1", "app", "worker.1", "\n".join(lines[start : start + 100]))
+        async with listening(server, port=port), drained(tmp_path, url, segment_bytes=50_000) as logplex:
+            logplex.write("app-1", "app", "worker.1", "last\n")
+            await until(lambda: server.received.endswith(b"last\n"))
+            told = texts(server.messages)
+            assert told[-1] == "last" and [each for each in told if each.startswith("line")] == lines
 
     run(body())
 

@@ -1,4 +1,5 @@
 import asyncio
+import random
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -6,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hkcli.backend.logplex import FEW_TAILS, PART_BYTES, Framing, LogFilter, Logplex
+from hkcli.backend import log_channel
+from hkcli.backend.log_channel import EVERYTHING, FEW_TAILS, PART_BYTES, LogFilter, Tail
+from hkcli.backend.logplex import Framing, Logplex
 from tests.backend.runtime import logged, read_log, run, until
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00 app\[worker\.1\]: hello$")
@@ -133,14 +136,22 @@ def test_resuming_after_any_number_neither_repeats_nor_skips(tmp_path: Path, aft
 
 
 def test_resuming_after_lines_that_are_no_longer_kept_says_how_many_are_lost(tmp_path: Path) -> None:
-    logplex = Logplex(tmp_path, history_lines=3)
+    logplex = Logplex(tmp_path, history_lines=3, segment_bytes=1)
     for number in range(1, 11):
         logplex.write("app-1", "app", "worker.1", str(number))
     first, *rest = run(events(logplex.stream("app-1", after=2, framing=Framing.EVENTS)))
     assert first[0] is None
-    told = "logplex[1]: Error L11 (Tail buffer overflow) -> This tail session dropped 5 messages since "
+    told = "logplex[1]: Error L11 (Tail buffer overflow) -> This tail session dropped 4 messages since "
     assert first[1][0].startswith(told)
-    assert [number for number, _ in rest] == [8, 9, 10]
+    assert [number for number, _ in rest] == [7, 8, 9, 10]
+
+
+def test_resuming_goes_on_in_what_is_on_disk_though_it_is_no_history_any_more(tmp_path: Path) -> None:
+    logplex = Logplex(tmp_path, history_lines=3)
+    for number in range(1, 11):
+        logplex.write("app-1", "app", "worker.1", str(number))
+    found = run(events(logplex.stream("app-1", after=2, framing=Framing.EVENTS)))
+    assert [number for number, _ in found] == list(range(3, 11))
 
 
 def test_several_tails_get_every_new_line_after_the_history(tmp_path: Path) -> None:
@@ -199,26 +210,101 @@ def test_a_quiet_tail_hears_a_comment_now_and_then(tmp_path: Path) -> None:
     run(body())
 
 
-def test_a_slow_tail_loses_its_oldest_lines_and_is_told_how_many(tmp_path: Path) -> None:
+def test_a_tail_that_is_behind_reads_from_disk_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_channel, "RECENT_BYTES", 10_000)
+
+    def files_bytes() -> int:
+        return sum(file.stat().st_size for file in (tmp_path / "app-1").iterdir())
+
     async def body() -> None:
-        logplex = Logplex(tmp_path, tail_buffer_bytes=10_000, now=lambda: datetime(2026, 11, 23, tzinfo=UTC))
+        logplex = Logplex(tmp_path, history_lines=10, segment_bytes=20_000)
         stream = logplex.stream("app-1", tail=True)
         first = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
-        logplex.write("app-1", "app", "worker.1", "line 0")
-        assert (await first).endswith(b"line 0\n")
-        for number in range(1, 1001):
+        for number in range(1, 20_001):
             logplex.write("app-1", "app", "worker.1", f"line {number}")
+        held = files_bytes()
+        assert held > 1_000_000
+        lines, rest = (await first).decode(), asyncio.create_task(collect(stream))
+        await until(lambda: not any(tail.waiting for tail in logplex._channel("app-1").tails))
+        for number in range(20_001, 21_001):
+            logplex.write("app-1", "app", "worker.1", f"line {number}")
+            await asyncio.sleep(0)
+        assert files_bytes() < held / 10, "what was kept for the tail alone is gone once it has it"
         logplex.close()
-        notice, *lines = (await collect(stream)).decode().splitlines()
-        assert notice == (
-            "2026-11-23T00:00:00.000000+00:00 logplex[1]: Error L11 (Tail buffer overflow) -> "
-            f"This tail session dropped {1000 - len(lines)} messages since 2026-11-23T00:00:00.000000+00:00."
-        )
-        assert [line.rpartition(" ")[2] for line in lines] == [str(number) for number in range(1001 - len(lines), 1001)]
-        assert 9_000 < sum(len(line) + 1 for line in lines) <= 10_000
+        lines += (await rest).decode()
+        assert [line.rpartition(" ")[2] for line in lines.splitlines()] == [str(each) for each in range(1, 21_001)]
 
     run(body())
+
+
+def test_a_tail_that_falls_too_far_behind_loses_its_oldest_lines_and_is_told_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_channel, "RECENT_BYTES", 1_000)
+
+    async def body() -> None:
+        noon = datetime(2026, 11, 23, tzinfo=UTC)
+        logplex = Logplex(tmp_path, history_lines=10, behind_bytes=10_000, segment_bytes=1_000, now=lambda: noon)
+        streams = [logplex.stream("app-1", tail=True, filter=which) for which in (EVERYTHING, LogFilter("app"))]
+        firsts = [asyncio.create_task(anext(stream)) for stream in streams]
+        await asyncio.sleep(0)
+        logplex.write("app-1", "app", "worker.1", "line 0")
+        assert all([(await first).endswith(b"line 0\n") for first in firsts])
+        for number in range(1, 1001):
+            logplex.write("app-1", "app", "worker.1", f"line {number}")
+            logplex.write("app-1", "heroku", "worker.1", "an event")
+        logplex.close()
+        for stream, step in zip(streams, (2, 1), strict=True):
+            notice, *lines = (await collect(stream)).decode().splitlines()
+            assert notice == (
+                "2026-11-23T00:00:00.000000+00:00 logplex[1]: Error L11 (Tail buffer overflow) -> "
+                f"This tail session dropped {step * 1000 - len(lines)} messages since 2026-11-23T00:00:00.000000+00:00."
+            )
+            numbers = [int(line.rpartition(" ")[2]) for line in lines if "event" not in line]
+            assert numbers == list(range(1001 - len(numbers), 1001))
+            assert 5_000 < sum(len(line) + 1 for line in lines) * (2 / step) <= 11_000
+
+    run(body())
+
+
+def read(tail: Tail, expected: list[str], found: list[str], about_bytes: int) -> None:
+    """Take lines; those that the reader was told are lost count as found."""
+    chunks, loss = tail.take(about_bytes), tail.take_loss()
+    found += expected[len(found) : len(found) + (loss[0] if loss else 0)]
+    found += [line.rpartition(" ")[2] for chunk in chunks for line in chunk.data.decode().splitlines()]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_readers_do_each_gets_every_line_once_or_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Against a list of all lines: readers of different filters and patience come, read, lag and leave."""
+    monkeypatch.setattr(log_channel, "RECENT_BYTES", 3_000)
+    chance = random.Random(seed)
+    logplex = Logplex(tmp_path, history_lines=20, segment_bytes=2_000)
+    written: list[tuple[str, str]] = []
+    readers: list[tuple[Tail, list[str], list[str]]] = []
+    for _ in range(400):
+        match chance.choice(("write", "write", "write", "read", "read", "come")):
+            case "write":
+                source = chance.choice(("app", "heroku"))
+                lines = [f"{len(written) + each}" for each in range(chance.choice((1, 1, 3, 40)))]
+                written += [(source, line) for line in lines]
+                logplex.write("app-1", source, "worker.1", "\n".join(lines))
+                for tail, expected, _ in readers:
+                    expected += lines if tail.filter.source in (None, source) else []
+            case "come" if len(readers) < 8:
+                which, limit = LogFilter(chance.choice((None, "app", "heroku"))), chance.choice((100, 5_000, 10**9))
+                readers.append((logplex._channel("app-1").follow(which, limit), [], []))
+            case "read" if readers:
+                read(*chance.choice(readers), chance.choice((1, 1_000, 50_000)))
+    for tail, expected, found in readers:
+        while tail.waiting:
+            read(tail, expected, found, 10_000)
+        assert found == expected
 
 
 def test_a_reader_that_leaves_is_forgotten(tmp_path: Path) -> None:
@@ -292,6 +378,22 @@ def test_files_stay_bounded_however_much_is_written(tmp_path: Path) -> None:
         logplex.write("app-1", "app", "worker.1", numbered(1, 1000))
     assert sum(file.stat().st_size for file in (tmp_path / "app-1").iterdir()) < 600_000
     assert len(logged(Logplex(tmp_path))) == 1500
+
+
+def test_lines_that_are_gone_from_the_disk_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_channel, "RECENT_BYTES", 1_000)
+    logplex = Logplex(tmp_path, history_lines=10, segment_bytes=1_000)
+    tail = logplex.open_tail("app-1", after=0, limit_bytes=10**9)
+    for number in range(100):
+        logplex.write("app-1", "app", "worker.1", str(number))
+    _, second, *_ = sorted((tmp_path / "app-1").iterdir())
+    second.unlink()
+    found: list[str] = []
+    while tail.waiting:
+        read(tail, ["?"] * 100, found, 500)
+    numbers = [int(each) for each in found if each != "?"]
+    assert len(found) == 100 and 5 < found.count("?") < 30 and numbers[-1] == 99
+    assert found.index("?") == numbers.index(numbers[found.index("?") - 1]) + 1, "told where the gap is"
 
 
 def test_a_disk_that_refuses_does_not_stop_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

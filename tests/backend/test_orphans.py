@@ -76,6 +76,11 @@ def test_a_host_is_noted_before_its_dyno_starts_and_has_left_when_no_process_is_
         await process.stop(grace_s=10)
         await process.close()
         assert [stay.crashed for stay in hosts.left().values()] == [False]
+        hosts.forget(*hosts.left())
+        process = await engine.start(make_spec(slug, "sleep 60"), "dyno")
+        await process.kill(is_at_fault=True)
+        await process.close()
+        assert [stay.crashed for stay in hosts.left().values()] == [True], "one that took too much memory has crashed"
 
     run(body())
 

@@ -4,6 +4,7 @@ import copy
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
@@ -18,7 +19,7 @@ from hkcli.backend.errors import InvalidParams, ServiceUnavailable
 from hkcli.backend.provisioning import pause_s
 from tests import partner as example
 from tests.backends import Backend, wait_for
-from tests.partner import Partner
+from tests.partner import SALT, Partner
 
 MANIFEST = example.manifest(4567)
 
@@ -300,9 +301,33 @@ def make_and_unmake_with_interruptions(backend: Backend, partner: Partner) -> No
     assert "echo-chamber" not in [each["name"] for each in backend.ok("GET", "/addon-services")]
 
 
+def test_who_waits_for_a_partner_is_told_when_the_backend_is_stopped(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path) as (backend, partner):
+        app = backend.ok("POST", "/apps", {})["name"]
+        small = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber"})["name"]
+        silent = {"plan": "echo-chamber:silent"}
+        with ThreadPoolExecutor() as threads:
+            made = threads.submit(backend.call, "POST", f"/apps/{app}/addons", silent)
+            changed = threads.submit(backend.call, "PATCH", f"/apps/{app}/addons/{small}", silent)
+            partner.wait_for_requests("POST", "silent")
+            partner.wait_for_requests("PUT", "silent")
+            capfd.readouterr()
+            backend.stop()
+        assert [each.result().status_code for each in (made, changed)] == [503, 503]
+        assert re.fullmatch(
+            r"The backend is being stopped; echo-chamber-\S+ is made when it is back\.", made.result().json()["message"]
+        )
+        again = "The backend is being stopped; ask for echo-chamber:silent again when it is back."
+        assert changed.result().json()["message"] == again
+        assert capfd.readouterr().err == ""
+
+
 def test_a_browser_is_logged_in_to_the_partners_dashboard(backend: Backend, partner: Partner) -> None:
     app = backend.ok("POST", "/apps", {})["name"]
     addon = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber"})
+    assert requests.head(addon["web_url"], timeout=30).status_code == 503, "a look does not use the link up"
     page = requests.get(addon["web_url"], timeout=30)
     fields = {name: unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', page.text)}
     action = re.search(r'action="([^"]+)"', page.text)
@@ -311,7 +336,18 @@ def test_a_browser_is_logged_in_to_the_partners_dashboard(backend: Backend, part
     assert entered.status_code == 200 and entered.json()["email"] == backend.credentials["email"]
     forged = requests.post(unescape(action[1]), data={**fields, "timestamp": "1"}, timeout=30)
     assert forged.status_code == 403
-    assert requests.get(addon["web_url"][:-1] + "0x", timeout=30).status_code == 404
+    again = requests.get(addon["web_url"], timeout=30)
+    assert again.status_code == 403 and "heroku addons:open ADDON" in again.text and SALT not in again.text
+    new = backend.ok("GET", f"/apps/{app}/addons")[0]["web_url"]
+    assert new != addon["web_url"] and requests.get(new[:-1] + "0", timeout=30).status_code == 403
+    backend.ok("DELETE", f"/apps/{app}/addons/{addon['name']}")
+    gone = requests.get(new, timeout=30)
+    assert gone.status_code == 404 and "text/html" in gone.headers["Content-Type"]
+
+
+def test_a_program_is_told_what_a_browser_would_send_to_the_dashboard(backend: Backend) -> None:
+    app = backend.ok("POST", "/apps", {})["name"]
+    addon = backend.ok("POST", f"/apps/{app}/addons", {"plan": "echo-chamber"})
     asked = backend.ok("GET", f"/addons/{addon['id']}/sso")
     assert asked["method"] == "post" and asked["params"]["resource_id"] == addon["id"]
 

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from hkcli.backend.addons.postgresql_server import Databases, PostgresServer, find_binaries, initialise
+from hkcli.backend.addons.postgresql_cluster import find_binaries, initialise
+from hkcli.backend.addons.postgresql_databases import Databases
+from hkcli.backend.addons.postgresql_server import PostgresServer
 from hkcli.backend.errors import InvalidParams
 from hkcli.backend.home import Home
 from tests.backends import Backend, wait_for
@@ -153,6 +155,6 @@ def test_a_server_that_cannot_be_reached_takes_the_addon_back_and_says_why(tmp_p
 
 
 def test_without_a_server_the_refusal_says_what_to_do(tmp_path: Path) -> None:
-    databases = Databases(PostgresServer(tmp_path / "postgresql", None, None), "identity")
+    databases = Databases(PostgresServer(tmp_path / "postgresql", None, None, "identity"), "identity")
     with pytest.raises(InvalidParams, match=r"Install it .* or name a server .* --postgres URL"):
         databases.require()

@@ -1,10 +1,11 @@
 """Snapshots: a platform brought back whole, while it runs, and however it is interrupted."""
 
+import asyncio
 import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from hkcli.backend import accounts, snapshots
+from hkcli.backend import accounts, clearing, restoring, snapshots
 from hkcli.backend.errors import InvalidParams, NotFound, Unauthorized
 from hkcli.backend.home import Home
 from hkcli.backend.store import Addon, App, Store, User
@@ -149,6 +150,22 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
+def save(home: Home, name: str) -> dict[str, Any]:
+    return asyncio.run(snapshots.save(home, clearing.of_home(home)[1], name))
+
+
+def stage(home: Home, name: str) -> dict[str, Any]:
+    return asyncio.run(restoring.stage(home, clearing.of_home(home)[1], name))
+
+
+def restore(home: Home, name: str) -> dict[str, Any]:
+    return asyncio.run(restoring.restore(home, clearing.of_home(home)[1], name))
+
+
+def remove_named(home: Home, name: str) -> None:
+    asyncio.run(snapshots.remove_named(home, clearing.of_home(home)[1], name))
+
+
 def fill(home: Home, word: str) -> None:
     """Make every part of a state say this word."""
     for path in (home.store, home.store_id, home.database("app")):
@@ -180,8 +197,16 @@ class Killed(BaseException):
     """What `kill -9` is in these tests."""
 
 
-def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """End whoever makes this many-th change to the file system, and any later one; how many there were."""
+CHANGES = (
+    *((Path, name) for name in ("rename", "replace", "mkdir", "unlink", "write_text")),
+    *((shutil, name) for name in ("rmtree", "copy2", "copytree")),
+)
+
+
+def kill_at(
+    step: int, monkeypatch: pytest.MonkeyPatch, changes: Iterable[tuple[Any, str]] = CHANGES
+) -> Callable[[], int]:
+    """End whoever makes this many-th change, by default to the file system, and any later one; how many there were."""
     done = 0
 
     def counted(change: Callable[..., Any]) -> Callable[..., Any]:
@@ -194,10 +219,8 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
         return changed
 
-    for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "mkdir"), (Path, "unlink"), (Path, "write_text")):
+    for owner, name in changes:
         monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
-    for name in ("rmtree", "copy2", "copytree"):
-        monkeypatch.setattr(shutil, name, counted(getattr(shutil, name)))
     return lambda: done
 
 
@@ -211,7 +234,7 @@ def killed_at_each(template: Home, action: Callable[[Home], object], stride: int
             count = kill_at(step, patched)
             with suppress(Killed):
                 action(home)
-        snapshots.conclude(Home.create(home.root))
+        restoring.conclude(Home.create(home.root))
         found = words(home)
         assert len(found) == 1 and not home.restoring.exists(), f"killed at step {step}: {found}"
         outcomes += found
@@ -221,75 +244,75 @@ def killed_at_each(template: Home, action: Callable[[Home], object], stride: int
 
 
 def test_restoring_that_is_killed_at_any_moment_leaves_one_state_or_the_other(home: Home) -> None:
-    snapshots.save(home, "old")
+    save(home, "old")
     fill(home, "new")
-    staged = killed_at_each(home, lambda home: snapshots.stage(home, "old"), stride=4)
+    staged = killed_at_each(home, lambda home: stage(home, "old"), stride=4)
     assert set(staged[:-1]) == {"new"} and len(staged) > 5
     half = Home(Path(shutil.copytree(home.root, home.root.with_name("staged"))))
-    snapshots.stage(half, "old")
-    moved = killed_at_each(half, snapshots.conclude)
+    stage(half, "old")
+    moved = killed_at_each(half, restoring.conclude)
     assert set(moved) == {"old"} and len(moved) > 20
 
 
 def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as_it_was(home: Home) -> None:
-    snapshots.save(home, "a")
+    save(home, "a")
     fill(home, "new")
     for step in range(1, 1000):
         with pytest.MonkeyPatch.context() as patched:
             count = kill_at(step, patched)
             with suppress(Killed):
-                snapshots.save(home, "a")
-        snapshots.conclude(Home.create(home.root))
+                save(home, "a")
+        restoring.conclude(Home.create(home.root))
         assert len(list(home.snapshots.iterdir())) == 2
         snapshot = snapshots.find(home, "a")
         if snapshot["apps"] == ["new"]:
             break
         assert snapshot["apps"] == ["old"] and count() >= step
     assert step > 10
-    snapshots.restore(home, "a")
+    restore(home, "a")
     assert words(home) == {"new"}
 
 
 def test_a_snapshot_of_another_version_is_refused_and_nothing_is_changed(home: Home) -> None:
-    snapshots.save(home, "a")
+    save(home, "a")
     path = home.snapshots / "a.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 1, "version": "0.0.1"}))
     fill(home, "new")
     with pytest.raises(InvalidParams, match=r"saved by version 0\.0\.1 \(format \d+, schema 1\).*Nothing was changed"):
-        snapshots.restore(home, "a")
+        restore(home, "a")
     assert words(home) == {"new"}
 
 
 def test_a_snapshot_of_which_something_is_missing_is_refused_and_nothing_is_changed(home: Home) -> None:
-    snapshots.save(home, "a")
+    save(home, "a")
     fill(home, "new")
     shutil.rmtree(next(home.snapshots.glob("*/slugs")))
     with pytest.raises(InvalidParams, match=r"cannot be restored: .*slugs.*Nothing was changed"):
-        snapshots.restore(home, "a")
+        restore(home, "a")
     assert words(home) == {"new"}
 
 
 def test_a_reset_leaves_snapshots_until_the_last_is_removed(home: Home) -> None:
-    snapshots.save(home, "a")
+    save(home, "a")
     home.clear()
     assert [each["name"] for each in snapshots.every(home)] == ["a"]
-    snapshots.restore(Home.create(home.root), "a")
+    restore(Home.create(home.root), "a")
     assert words(home) == {"old"}
-    snapshots.remove_named(home, "a")
+    remove_named(home, "a")
     home.clear()
     assert list(home.root.iterdir()) == []
 
 
 def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
     with pytest.raises(InvalidParams, match="no name for a snapshot"):
-        snapshots.save(home, "../a")
+        save(home, "../a")
     with pytest.raises(NotFound, match="there are: none"):
-        snapshots.restore(home, "a")
+        restore(home, "a")
     with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
-        session.add(Addon(id="1", app=session.query(App).one(), name="postgresql-flat", service="s", plan="p"))
-    (home.addons / "heroku-postgresql.1").touch()
-    with pytest.raises(InvalidParams, match="does not keep what postgresql-flat holds"):
-        snapshots.save(home, "a")
+        session.add(Addon(id="1", app=session.query(App).one(), name="echo-flat", service="echo", plan="p"))
+    (home.addons / "echo.1").touch()
+    with pytest.raises(InvalidParams, match=r"what echo-flat on old \(echo\) holds .* heroku addons:destroy echo-flat"):
+        save(home, "a")
     assert list(home.snapshots.iterdir()) == []
 
 
@@ -297,13 +320,13 @@ def test_what_cannot_be_kept_or_found_is_refused_by_name(home: Home) -> None:
 def test_the_token_of_now_stays_good_if_it_is_though_the_snapshot_is_from_before_it_was_made(
     home: Home, is_revoked: bool
 ) -> None:
-    snapshots.save(home, "a")
+    save(home, "a")
     owner = {"email": "a@localhost", "password": "made-after-a-reset", "token": "HRKU-made-after-a-reset"}
     home.credentials.write_text(json.dumps(owner))
     if not is_revoked:
         with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
             accounts.authorize(session, accounts.users(session)[0], "now", token=owner["token"])
-    snapshots.restore(home, "a")
+    restore(home, "a")
     with closing(Store(f"sqlite:///{home.store}")) as store, store.transaction() as session:
         if is_revoked:
             with pytest.raises(Unauthorized):

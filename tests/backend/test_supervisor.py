@@ -13,8 +13,9 @@ import pytest
 from hkcli.backend.authority import Authority
 from hkcli.backend.dynos import Dyno, DynoSpec, DynoState
 from hkcli.backend.engines.local import LocalEngine, Terminal
+from hkcli.backend.log_channel import LogFilter
 from hkcli.backend.log_segments import SEGMENT_BYTES
-from hkcli.backend.logplex import LogFilter, Logplex
+from hkcli.backend.logplex import Logplex
 from hkcli.backend.one_offs import Patience
 from hkcli.backend.rendezvous import Rendezvous
 from hkcli.backend.supervisor import Supervisor

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from hkcli.backend.listening import listen
+from tests.backend.test_builds import write_buildpack
 from tests.backends import Backend, wait_for
 
 WORKER = "worker: sh -c 'echo pid $$; exec sleep 1000'\n"
@@ -254,3 +256,34 @@ def test_an_open_tail_does_not_hold_up_the_end_of_the_backend(
         backend.stop()
         list(lines)
     assert capfd.readouterr().err == ""
+
+
+def test_who_pushes_is_told_when_the_backend_is_stopped(
+    backend: Backend, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pack = write_buildpack(tmp_path / "pack", detect="echo Endless", compile="echo compiling; sleep 600")
+    sources = {"building": "worker: true\n", "releasing": "release: echo migrating; sleep 600\n"}
+    for name, procfile in sources.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Procfile").write_text(procfile)
+        backend.ok("POST", "/apps", {"name": name})
+    wanted = [{"buildpack": str(pack)}]
+    backend.ok("PUT", "/apps/building/buildpack-installations", {"updates": wanted})
+    with ThreadPoolExecutor() as threads:
+        building, releasing = (threads.submit(backend.push, tmp_path / name, name, check=False) for name in sources)
+        (build,) = wait_for(lambda: backend.ok("GET", "/apps/building/builds"), "the build")
+        output = requests.get(build["output_stream_url"], stream=True, timeout=30)
+        read = output.iter_lines()
+        assert any(line == b"compiling" for line in read)
+        backend.wait_for_log("releasing", "migrating")
+        capfd.readouterr()
+        backend.stop()
+        told = "The backend is being stopped; have it built again when it is back."
+        assert told in building.result() and "pre-receive hook declined" in building.result()
+        assert f" !     {told}".encode() in list(read)
+        assert "The backend is being stopped; its release command ends with it. See: heroku rel" in releasing.result()
+        assert "[new branch]" in releasing.result()
+    assert capfd.readouterr().err == ""
+    backend.start()
+    assert [each["status"] for each in backend.ok("GET", "/apps/building/builds")] == ["failed"]
+    assert backend.ok("GET", "/apps/releasing/releases")[-1]["status"] == "failed"

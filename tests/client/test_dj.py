@@ -4,6 +4,7 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,8 @@ from hkcli.api.errors import Unreachable
 from hkcli.cli.dj_screen import clipped, command_lines, fitted, frame, spark
 from hkcli.cli.dj_source import Source
 from hkcli.dj.queue import Counts
-from hkcli.dj.status import Facts, Snapshot, WorkerFact, compose
+from hkcli.dj.status import Facts, Snapshot, WorkerFact, WorkerLog, compose
+from hkcli.dj.status.census import Tally
 from hkcli.dj.status.reasons import Reason
 from hkcli.dj.status.snapshot import Counted, Waiting
 
@@ -156,6 +158,19 @@ def test_jobs_can_be_asked_for_by_state_and_queue(heroku, known):
     assert "No such jobs on demo" in heroku("dj:jobs", "--queue", "other", "--app", "demo").stderr
 
 
+def test_jobs_can_be_asked_for_by_class_and_text(heroku, known):
+    for words, ids in [
+        (("--job", "MailJob", "--matching", "no paper"), "2"),
+        (("--job", "MailJob", "--running"), "34"),
+        (("--job", "Mail"), ""),
+    ]:
+        known()
+        assert [line[0] for line in heroku("dj:jobs", *words, "--app", "demo").stdout.splitlines()] == list(ids)
+    known(log=False, facts=False)
+    told = heroku("dj:retry", "--job", "MailJob", "--failed", "--dry-run", "--app", "demo").stderr
+    assert told == "1 job on demo would be tried again. Nothing was changed.\n"
+
+
 def test_show_decodes_the_handler_and_gives_the_whole_error(heroku, known):
     known()
     shown = heroku("dj:show", "2", "--app", "demo").stdout
@@ -220,6 +235,30 @@ def test_unlock_leaves_alone_what_a_dyno_of_another_kind_may_be_working_on(herok
     assert jobs.execute("SELECT COUNT(*) FROM delayed_jobs WHERE locked_by IS NOT NULL").fetchone() == (2,)
 
 
+def attached(app):
+    return {"id": app, "name": "DATABASE", "addon": {"id": "db", "name": "db"}, "app": {"id": app, "name": app}}
+
+
+def test_unlock_asks_where_a_worker_may_be_another_apps_and_never_frees_what_one_that_is_known_may_hold(
+    heroku, platform, known, jobs
+):
+    jobs.execute("UPDATE delayed_jobs SET locked_by = 'host:railgun.2 pid:6' WHERE id = 3")
+    jobs.commit()
+
+    def unlock(*words, apps):
+        known()
+        platform.on("GET", "/addon-attachments", reply=[attached(app) for app in apps])
+        result = heroku("dj:unlock", *words, "--app", "demo")
+        return result, [row for (row,) in jobs.execute("SELECT id FROM delayed_jobs WHERE locked_by IS NOT NULL")]
+
+    result, locked = unlock(apps=["demo"])
+    assert result.exit_code == 1 and locked == [3, 4] and "they would run twice" in result.stderr
+    assert "3 MailJob is locked by host:railgun.2 pid:6, which is on none of this app's dynos" in result.stderr
+    result, locked = unlock("--confirm", "demo", apps=["demo", "billing"])
+    assert result.exit_code == 0 and locked == [3, 4] and "billing uses the same database" in result.stderr
+    assert unlock("--confirm", "demo", apps=["demo"])[1] == [4]
+
+
 # --- the picture
 
 
@@ -248,8 +287,15 @@ def test_nothing_from_elsewhere_drives_the_terminal():
 
 def test_every_section_keeps_a_line_before_any_gets_more():
     first, second = [[(f"{letter}{n}", "")] for n in range(9) for letter in "a"], [[("b0", "")], [("b1", "")]]
-    shown = ["".join(text for text, _ in line).split("  ")[0] for line in fitted([first, second], 5)]
-    assert shown == ["a0", "a1", "a2", "b0", "b1"]
+
+    def shown(room, lag=0):
+        lines = fitted([(first, lag), (second, 0)], room)
+        return ["".join(text for text, _ in line).split(" ")[0] for line in lines]
+
+    assert shown(5) == ["a0", "a1", "a2", "b0", "b1"]
+    second += [[("b2", "")], [("b3", "")]]
+    assert shown(5, lag=3) == ["a0", "a1", "b0", "b1", "b2"]
+    assert shown(7, lag=3) == ["a0", "a1", "a2", "b0", "b1", "b2", "b3"]
 
 
 def test_a_sparkline_tells_nothing_from_unknown():
@@ -263,6 +309,25 @@ def test_a_command_too_long_for_a_line_can_still_be_copied():
     first, second = command_lines(command, 80)
     assert first.endswith(" --app \\") and len(first) <= 80 and second == "    lingering-mist"
     assert command_lines(command, 200) == [f"  > {command}"]
+
+
+def test_figures_of_a_million_jobs_fit_a_narrow_terminal_with_their_age():
+    many = {"counts": Counts(11, 499_964, 50_000, 400_000, 50_000), "counted": Counted(1_000_000, True, 41)}
+    many |= {"oldest_due_s": 90_000.0, "wait_p50_s": 3_600.0, "wait_p95_s": 7_300.0, "wait_is_estimated": True}
+    shown = ["".join(text for text, _ in line).rstrip() for line in frame(picture(**many), 80)]
+    assert "Jobs     499,964 due 11 running 50,000 retrying 400,000 later 50,000 given up" in shown
+    assert "Due for  oldest 1 d 1 h   p50 ~1 h   p95 ~2 h 1 m   counted 41 s ago" in shown
+    just = picture(counts=Counts(3, 50_132, 5_380, 43_041, 5_381), counted=Counted(100_000, False, 0))
+    shown = ["".join(text for text, _ in line) for line in frame(just, 80)]
+    assert "Jobs     50,132 due   3 running   5,380 retrying   43,041 later   5,381 given up" in shown
+    assert "Due for  no job is due   so far 100,000 rows" in shown
+
+
+def test_what_is_estimated_is_marked():
+    waits = {"oldest_due_s": 9.0, "wait_p50_s": 3.0, "wait_p95_s": 8.0, "unknown": {}}
+    for is_estimated, told in [(True, "oldest 9 s   p50 ~3 s   p95 ~8 s"), (False, "oldest 9 s   p50 3 s   p95 8 s")]:
+        lines = frame(picture(**waits, wait_is_estimated=is_estimated), 80)
+        assert told in ["".join(text for text, _ in line[1:]).strip() for line in lines]
 
 
 def test_a_crash_is_told_of_a_worker_that_is_up_again():
@@ -287,7 +352,7 @@ def test_a_live_screen_whose_log_ended_says_so_and_counts_again_when_it_is_back(
             raise Unreachable("Cannot reach it.")
 
     def again(_):
-        seen.append((source._snapshot(NOW).done_per_minute, source.why_no_log))
+        seen.append((source._snapshot(NOW, Facts("demo")).done_per_minute, source.why_no_log))
         if len(seen) == 4:
             raise KeyboardInterrupt
 
@@ -295,9 +360,40 @@ def test_a_live_screen_whose_log_ended_says_so_and_counts_again_when_it_is_back(
     source = Source(
         run, SimpleNamespace(snapshot=lambda now, facts, log, why: compose(now, facts, tally=None, log=log)), {}
     )
-    monkeypatch.setattr(source, "facts", lambda: Facts("demo"))
     monkeypatch.setattr("hkcli.api.logs.LogReader", Reader)
     monkeypatch.setattr("time.sleep", again)
     with pytest.raises(KeyboardInterrupt):
         source.follow_log()
     assert seen == [(1, ""), (None, "Cannot reach it.")] * 2
+
+
+def test_a_platform_that_hangs_stops_neither_the_screen_nor_passes_for_one_where_nothing_is_done(monkeypatch):
+    """Of what was said before, nothing is true for long."""
+    told, go_on = Facts("demo", workers=()), Event()
+    log = WorkerLog()
+    log.feed(f"{NOW.isoformat()} app[worker.1]: [Worker(host:railgun.1 pid:5)] Job A COMPLETED after {n}" for n in "12")
+    table = SimpleNamespace(
+        look=lambda now: None, snapshot=lambda now, facts, log, why: compose(now, facts, tally=None, log=log)
+    )
+    source = Source(SimpleNamespace(app="demo"), table, {})
+    source.log = log
+    answers = iter([lambda: told, lambda: go_on.wait(60) and told])
+    source.facts = lambda: next(answers, lambda: told)()  # for good: its thread outlives the test
+    Thread(target=source.follow_facts, daemon=True).start()
+    assert (source.picture().workers, source.picture().done_per_minute is None) == ((), False)
+    monkeypatch.setattr("hkcli.cli.dj_source.SILENT_S", 0)
+    monkeypatch.setattr("hkcli.cli.dj_source.PLATFORM_S", 0)
+    silent = source.picture()
+    assert silent.workers is None and "has not answered for" in silent.unknown["workers"]
+    assert silent.done_per_minute is None and "has not answered for" in silent.unknown["done_per_minute"]
+    go_on.set()
+
+
+def test_what_a_log_says_of_a_worker_stands_until_a_count_that_is_of_now_says_otherwise():
+    """In a large table a lock that is minutes young was not seen yet."""
+    log = WorkerLog()
+    log.feed([f"{NOW.isoformat()} app[worker.1]: [Worker(host:railgun.1 pid:5)] Job A (id=7) RUNNING"])
+    facts = Facts("demo", workers=(WorkerFact("worker.1", "up", NOW),))
+    for counted_at, job in ((NOW - timedelta(seconds=40), "A"), (NOW, None)):
+        (worker,) = compose(NOW, facts, tally=Tally(NOW, ended_at=counted_at), log=log).workers or ()
+        assert worker.job == job

@@ -171,7 +171,7 @@ def test_drains_features_and_buildpacks(app: Any) -> None:
     app.remove_logdrain(drain.id)
     assert list(app.logdrains()) == []
     app.enable_feature("runtime-dyno-metadata")
-    assert [each.enabled for each in app.features()] == [True]
+    assert [each.name for each in app.features() if each.enabled] == ["runtime-dyno-metadata"]
     app.update_buildpacks(["https://github.com/example/buildpack.git"])
     assert [each.buildpack.url for each in app.buildpacks()] == ["https://github.com/example/buildpack.git"]
 

@@ -11,7 +11,17 @@ import sqlalchemy as sa
 
 from hkcli.dj.database import DatabaseError, open_database, parse_url
 from hkcli.dj.queue import NewJob, Queue, open_queue
-from hkcli.dj.status import Facts, JobTable, Selection, State, WorkerFact, dead_locks, document, free_jobs_of_host
+from hkcli.dj.status import (
+    Facts,
+    JobTable,
+    Selection,
+    Snapshot,
+    State,
+    WorkerFact,
+    dead_locks,
+    document,
+    free_jobs_of_host,
+)
 from hkcli.dj.status.census import FIRST_SLICE_ROWS, SLICE_S, next_size
 from hkcli.dj.status.reading import address, reading_engine, with_tls
 from hkcli.dj.status.reasons import of_waiting
@@ -82,6 +92,62 @@ def test_failures_are_grouped_by_job_and_first_line_of_the_error(app_anywhere: A
     assert group.next_run == NOW + timedelta(seconds=40)
 
 
+HANDLERS = {
+    "MailJob": MAIL,
+    "Old::MailJob": "--- !ruby/struct:Old::MailJob \nto: a@example.org\n",
+    "PlainJob": "--- !ruby/object:PlainJob {}\n",
+    "Report.build": SLOW,
+    "User#wave": "--- !ruby/struct:Delayed::PerformableMethod \nobject: AR:User:7\nmethod: :wave\nargs: []\n",
+    "SendJob": "--- !ruby/object:ActiveJob::QueueAdapters::DelayedJobAdapter::JobWrapper\n"
+    "job_data:\n  job_class: SendJob\n  job_id: 0f\n",
+    "(unreadable)": "--- MailJob\n",
+}
+
+
+def test_every_failed_job_is_in_one_group_whatever_their_number_and_is_found_by_it(
+    app_anywhere: App, queue: Queue
+) -> None:
+    queue.enqueue_many([NewJob(handler, run_at=NOW) for handler in HANDLERS.values() for _ in range(90)], NOW)
+    app_anywhere.execute("UPDATE delayed_jobs SET attempts = 1, last_error = 'no user ' || id || '\ntrace'")
+    app_anywhere.execute("UPDATE delayed_jobs SET failed_at = run_at, last_error = '\n  late' WHERE id % 3 = 0")
+    with looked(app_anywhere) as table:
+        screen = table.snapshot(NOW, FACTS)
+        groups = {(group.name, group.text): group for group in screen.errors}
+        assert set(groups) == {(name, text) for name in HANDLERS for text in ("no user", "late")}
+        for (name, text), group in groups.items():
+            assert (group.count, group.gave_up) == ((30, 30) if text == "late" else (60, 0)), (name, text)
+            found = Selection(job=name, matching=text)
+            assert len(table.selected(found, NOW)) == group.count
+            assert {row.name for row in table.listed(found, NOW, most=20, skip=9)} == {name}
+        assert {group.error for group in screen.errors} == {"no user #", "late"} and screen.errors_elsewhere == 0
+
+
+def test_more_kinds_of_errors_than_anyone_reads_are_counted_all_the_same(
+    app_anywhere: App, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hkcli.dj.status.census.FAILURES_KEPT", 3)
+    queue.enqueue_many([NewJob(MAIL, run_at=NOW)] * 10, NOW)
+    letter = "substr('abcdefghij', CAST(id AS integer), 1)"
+    app_anywhere.execute(f"UPDATE delayed_jobs SET last_error = {letter} || ' is no word'")
+    with looked(app_anywhere) as table:
+        screen = table.snapshot(NOW, FACTS)
+    assert (len(screen.errors), screen.errors_elsewhere) == (3, 7)
+
+
+def test_waits_of_very_many_jobs_are_estimated_and_called_so(app_anywhere: App, queue: Queue) -> None:
+    def waits(count: int) -> Snapshot:
+        jobs = [NewJob(MAIL, run_at=NOW - timedelta(seconds=second)) for second in range(count)]
+        app_anywhere.execute("DELETE FROM delayed_jobs")
+        queue.enqueue_many(jobs, NOW)
+        with looked(app_anywhere) as table:
+            return table.snapshot(NOW, FACTS)
+
+    few, many = waits(1_000), waits(8_000)
+    assert (few.wait_p50_s, few.wait_p95_s, few.wait_is_estimated) == (499, 949, False)
+    assert many.wait_is_estimated and many.wait_p50_s == pytest.approx(4_000, rel=0.05)
+    assert many.wait_p95_s == pytest.approx(7_600, rel=0.05) and many.oldest_due_s == 7_999
+
+
 def test_the_locked_job_is_shown_with_its_worker_and_how_long_it_runs(app_anywhere: App, mixed: Queue) -> None:
     with looked(app_anywhere, NOW + timedelta(seconds=3)) as table:
         screen = table.snapshot(NOW + timedelta(seconds=3), FACTS)
@@ -147,6 +213,20 @@ def test_a_database_that_is_gone_is_trouble_and_not_a_crash(tmp_path) -> None:
     with JobTable("postgres://u:hidden@127.0.0.1:1/none") as table:
         table.look(NOW)
     assert table.trouble and "hidden" not in table.trouble
+
+
+def test_a_file_that_was_taken_away_or_replaced_is_not_read_any_more(app: App, tmp_path: Path) -> None:
+    app.migration("20260101000000_create_delayed_jobs", MIGRATION_4)
+    app.migrate()
+    app.engine.dispose()
+    file, away = tmp_path / "app.sqlite3", tmp_path / "away"
+    with looked(app) as table:
+        file.rename(away)
+        table.look(NOW)
+        assert "is not here" in table.trouble
+        away.rename(file)
+        table.look(NOW)
+        assert table.trouble == ""
 
 
 def test_retry_makes_given_up_and_waiting_jobs_due_but_leaves_running_ones(app_anywhere: App, mixed: Queue) -> None:
@@ -281,10 +361,10 @@ def test_a_look_at_a_large_table_reads_one_slice_of_it_when_time_is_short(app_an
 
 
 @pytest.mark.parametrize(
-    ("took_s", "rows"), [(SLICE_S / 4, 2000), (SLICE_S * 0.7, 1000), (SLICE_S * 2, 500), (SLICE_S * 100, 250)]
+    ("took_s", "rows"), [(SLICE_S / 4, 8000), (SLICE_S * 0.7, 4000), (SLICE_S * 2, 2000), (SLICE_S * 100, 1000)]
 )
 def test_the_next_slice_is_as_large_as_there_is_time_for(took_s: float, rows: int) -> None:
-    assert next_size(1000, took_s) == rows
+    assert next_size(4000, took_s) == rows
 
 
 def freed(database_url: str, host: str = "railgun.12345678") -> dict[str, int]:

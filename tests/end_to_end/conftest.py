@@ -1,9 +1,13 @@
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.backends import Backend
+from tests.dj.conftest import missing
+from tests.end_to_end.browser import PROGRAM, browser
 from tests.end_to_end.shell import Shell
 
 SAMPLE = Path(__file__).parent.parent.parent / "hkcli" / "quickstart" / "app"
@@ -41,3 +45,12 @@ def deployed(person: Shell, app: str) -> str:
     person.ok("git", "push", "heroku", "master")
     person.ok("heroku", "rake", "db:migrate")
     return app
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Not for longer than a module: while it is there, an event loop runs, beside which tests can have none."""
+    if PROGRAM is None:
+        missing("Chromium")
+    with browser() as started:
+        yield started

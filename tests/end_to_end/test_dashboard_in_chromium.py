@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,15 +9,13 @@ from typing import Any
 import pytest
 
 from tests.backends import Backend
-from tests.dj.conftest import missing
+from tests.end_to_end.browser import has_text, looking
 from tests.screens.stage import Stage
 
 pytestmark = pytest.mark.e2e
-PATIENCE_MS = 60_000
 TOO_WIDE = """() => [...document.querySelectorAll("body *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth && !each.closest(".scroll"))
     .map((each) => each.outerHTML.slice(0, 80))"""
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -34,47 +31,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     backend.stop()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        missing("Chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(chromium: Any, stage: Stage) -> Iterator[Any]:
-    """The overview, opened by a link. Nothing may go wrong on the console, and nothing be asked of other hosts."""
-    wrong: list[str] = []
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if is_wrong(said) else None)
-    page.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(stage.backend.url) else None)
-    page.goto(stage.link())
-    page.wait_for_selector("#verdict h2")
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def is_wrong(said: Any) -> bool:
-    """That nobody answers is what a test of restarts wants; the browser itself reports it."""
-    return said.type in ("error", "warning") and not said.text.startswith("Failed to load resource: net::ERR_")
+    """The overview, opened by a link."""
+    with looking(chromium, stage.backend, stage.link()) as page:
+        yield page
 
 
 def number(page: Any, stop: str) -> int:
     return int(page.inner_text(f".stop.{stop} .value").replace(",", ""))
-
-
-def has_text(page: Any, selector: str, text: str) -> None:
-    page.wait_for_function(
-        "([where, what]) => document.querySelector(where).textContent.includes(what)", arg=[selector, text]
-    )
 
 
 def test_the_link_is_not_in_the_browsers_history(page: Any, stage: Stage) -> None:
@@ -104,7 +69,7 @@ def test_a_failed_job_is_retried_by_keyboard_alone(page: Any, stage: Stage) -> N
     assert page.evaluate("document.activeElement.className") == "skip"
     reach(page, lambda: "errors" in page.evaluate("document.activeElement.closest('section')?.id || ''"))
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/jobs\?text="))
+    page.wait_for_url(re.compile(r"/jobs\?job=ImportJob&text="))
     reach(page, lambda: page.evaluate("document.activeElement.getAttribute('href') || ''").startswith("jobs/"))
     page.keyboard.press("Enter")
     page.wait_for_selector("pre.trace")

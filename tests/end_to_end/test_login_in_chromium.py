@@ -1,6 +1,5 @@
 """`heroku login` by the browser, on a backend: a person at a terminal, and a real browser with the page it opens."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,23 +9,10 @@ import pexpect
 import pytest
 
 from tests.backends import Backend
-from tests.dj.conftest import missing
 from tests.end_to_end.shell import Shell
 
 pytestmark = pytest.mark.e2e
 PATIENCE_S = 60
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        missing("Chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ import psutil
 import psycopg
 import pytest
 
-from hkcli.backend.addons.postgresql_server import find_binaries
+from hkcli.backend.addons.postgresql_cluster import find_binaries
 from tests.backends import Backend, wait_for
 from tests.dj.conftest import missing
+from tests.end_to_end.browser import has_text, looking
 from tests.end_to_end.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -180,6 +181,43 @@ def test_the_quick_start_works_with_the_real_gem_and_no_kill_loses_a_job(rails: 
     pid = rails.worker_pid(4)
     person.ok("heroku", "addons:remove", "dj", "--confirm", app)
     wait_for(lambda: not psutil.pid_exists(pid), "the worker to end")
+
+
+JOBS_TO_LOOK_AT = """
+20.times { |number| Delayed::Job.enqueue NewsletterJob.new("No. #{number}", ["a@b"]), queue: "mail" }
+Delayed::Job.enqueue NewsletterJob.new("Nobody", nil), queue: "mail", attempts: 5
+Delayed::Job.enqueue ImportJob.new(ENV.fetch("STOCK")), queue: "imports"
+"""
+
+
+@pytest.mark.parametrize("rails", ["sqlite"], indirect=True)
+def test_the_page_counts_the_real_gems_work_and_has_it_try_a_job_again(
+    rails: Rails, chromium: Any, tmp_path: Path
+) -> None:
+    person, stock = rails.person, tmp_path / "stock.csv"
+    person.ok("heroku", "addons:add", "dj")
+    link = rails.backend.ok("GET", f"/apps/{rails.app}/addons")[0]["web_url"]
+    with looking(chromium, rails.backend, link) as page:
+        person.ok("heroku", "run", "--env", f"STOCK={stock}", "--", "bin/rails", "runner", JOBS_TO_LOOK_AT)
+        has_text(page, "#errors", "No such file or directory")
+        has_text(page, "#errors", "undefined method `each' for nil")
+        has_text(page, "#verdict h2", "1 job was given up.")
+        has_text(page, "#workers tbody .number", "20 2 failed")
+        page.wait_for_selector("#charts rect.done")
+        page.wait_for_selector("#charts rect.failed")
+        kinds = page.inner_text("#kinds")
+        assert "NewsletterJob" in kinds and "ImportJob" in kinds and page.locator("#kinds .number.failed").count() == 2
+
+        stock.write_text("12 lamps")
+        page.click("#errors a >> text=ImportJob")
+        page.check("input[name=id]")
+        page.click("button >> text=Retry chosen…")
+        page.click("button >> text=Retry 1 job")
+        assert page.inner_text(".said") == "1 job due now."
+        page.click("nav a >> text=Overview")
+        assert "app[worker.1]: Imported 12 lamps\n" in rails.says("(queue=imports) COMPLETED")
+        has_text(page, "#workers tbody .number", "21 2 failed")
+        page.wait_for_function("() => document.querySelector('.stop.failed .value').textContent === '0'")
 
 
 def test_a_first_deploy_sets_what_rails_needs(person: Shell, shared_backend: Backend) -> None:

@@ -5,12 +5,16 @@ python -m tests.screens [SECONDS]        how long the app is at work before the 
 
 import io
 import math
+import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +22,13 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-from hkcli.api.client import PlatformAPI
-from hkcli.cli.dj_screen import frame
-from hkcli.dj.status import Facts, JobTable, Snapshot, WorkerFact, WorkerLog
 from tests.backends import Backend
 from tests.screens.stage import Stage
 
 PICTURES = Path(__file__).parent / "pictures"
 APP = "lingering-mist"
 SETTINGS = {
-    "DJ_MAX_ATTEMPTS": "2",
+    "DJ_MAX_ATTEMPTS": "3",
     "DJ_DESTROY_FAILED_JOBS": "false",
     "SLEEP_DELAY": "1",
     "QUEUES": "mail,reports,imports",
@@ -35,15 +36,20 @@ SETTINGS = {
 
 
 def play(stage: Stage, seconds: float) -> None:
-    """A day at work: mail in waves, reports now and then, a feed that does not answer, a release in between."""
+    """A day at work: mail in waves, reports now and then, a feed that does not answer, a printer that has no paper now
+    and then, a release in between."""
     stage.enqueue("MailJob", 40, in_s=7200, to="grace@example.org", queue="mail")
-    begun, released = time.monotonic(), False
+    begun, released, page, next_s = time.monotonic(), False, 0, 0.0
     while (now_s := time.monotonic() - begun) < seconds:
         wave = 1 + math.sin(now_s / 14)
         stage.enqueue("MailJob", int(24 * wave) + 2, to="ada@example.org", seconds=0.09, queue="mail")
-        if int(now_s) % 40 < 2:
+        if now_s >= next_s:
+            next_s += 20
             stage.enqueue("ReportJob", name="october", seconds=6, queue="reports")
-            stage.enqueue("ImportJob", 3, url="https://feeds.example.org/stock.xml", queue="imports")
+            stage.enqueue("ImportJob", 2, url="https://feeds.example.org/stock.xml", queue="imports")
+            for _ in range(int(2 * wave)):
+                page += 1
+                stage.enqueue("PrintJob", page=page, queue="reports")
         if not released and now_s > seconds * 0.6:
             released = True
             stage.backend.ok("PATCH", f"/apps/{APP}/config-vars", {"MAIL_FROM": "news@example.org"})
@@ -66,26 +72,29 @@ def take(browser: Any, stage: Stage, name: str, *, width: int, height: int, sche
     context.close()
 
 
-def snapshot(stage: Stage) -> Snapshot:
-    """As `heroku dj` reads it."""
-    api = PlatformAPI(stage.backend.url, stage.backend.credentials["token"])
-    log = WorkerLog()
-    log.feed(stage.backend.logs(APP).splitlines())
-    workers = tuple(
-        WorkerFact(each["name"], each["state"], datetime.fromisoformat(each["updated_at"]), release="v6")
-        for each in api.dynos(APP)
-    )
-    with JobTable(stage.address, SETTINGS) as table:
-        now = datetime.now(UTC)
-        table.look_through(now, 10)
-        return table.snapshot(now, Facts(APP, workers=workers, config=SETTINGS, has_addon=True), log)
+@contextmanager
+def terminal(backend: Backend, folder: Path) -> Iterator[list[str]]:
+    """`heroku dj` in a real terminal of 80 columns and 24 lines; the words of a tmux client that finds it."""
+    tmux = ["tmux", "-u", "-f", "/dev/null", "-S", str(folder / "tmux")]
+    folder.joinpath("heroku").mkdir()
+    asked = {"HOME": str(folder / "heroku"), "TERM": "screen-256color", "LANG": "C.UTF-8"}
+    asked |= {"HEROKU_HOST": backend.url, "HEROKU_API_KEY": backend.credentials["token"]}
+    command = shlex.join([sys.executable, "-m", "hkcli", "dj", "--app", APP])
+    size = ["-x", "80", "-y", "24"]
+    start = [*tmux, "new-session", "-d", *size, command, ";", "set", "status", "off", ";", "resize-window", *size]
+    subprocess.run(start, env=os.environ | asked, check=True)
+    try:
+        yield tmux
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=True)
 
 
-def draw(screen: Snapshot, name: str) -> None:
-    """The terminal's screen at 80x24, as SVG, without the web font that rich would fetch."""
+def draw(tmux: list[str], name: str) -> None:
+    """The terminal's screen as SVG, without the web font that rich would fetch."""
+    shown = subprocess.check_output([*tmux, "capture-pane", "-e", "-p"], text=True)
     console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True, color_system="standard")
-    for line in frame(screen, 80, 24):
-        console.print(Text.assemble(*((text, style) for text, style in line), no_wrap=True, overflow="crop"))
+    for line in shown.splitlines():
+        console.print(Text.from_ansi(line), no_wrap=True, overflow="crop", highlight=False)
     svg = console.export_svg(title=f"heroku dj --app {APP}")
     (PICTURES / name).write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
 
@@ -101,10 +110,11 @@ def main(seconds: float) -> None:
             stage.add_workers("dj:trio")
             watcher = browser.new_page()
             watcher.goto(stage.link())
-            play(stage, seconds)
-            stage.enqueue("MailJob", 400, to="ada@example.org", seconds=0.09, queue="mail")
-            draw(snapshot(stage), "terminal.svg")
-            take(browser, stage, "web.png", width=1280, height=1000, scheme="light")
+            with terminal(backend, Path(folder)) as tmux:
+                play(stage, seconds)
+                stage.enqueue("MailJob", 400, to="ada@example.org", seconds=0.09, queue="mail")
+                take(browser, stage, "web.png", width=1280, height=1000, scheme="light")
+                draw(tmux, "terminal.svg")
             trouble(stage)
             take(browser, stage, "phone.png", width=390, height=844, scheme="dark")
             stage.close()

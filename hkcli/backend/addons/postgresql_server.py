@@ -5,61 +5,57 @@ backend that is killed, and the next one takes it over."""
 
 import asyncio
 import os
-import pwd
-import secrets
 import shutil
-import socket
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
-from hkcli.backend.errors import InvalidParams
+from hkcli.backend.addons.postgresql_cluster import (
+    PostgresError,
+    environment,
+    find_binaries,
+    initialise,
+    launch,
+    run_as_owner,
+)
 
 if TYPE_CHECKING:
     import psycopg
 
+T = TypeVar("T")
 START_S = 60.0
 POLL_S = 0.05
-UNPRIVILEGED = ("postgres", "nobody")
+CONNECT_S = 10
+STATEMENT_S = 600
+"""For the longest that is asked of a server: to copy a database."""
+ENDED_S = 10.0
+"""How long sessions may take to end that are told to."""
 SYSTEM_FOLDER = Path("/var/lib/hkcli")
-PASSABLE = 0o711
-"""Of a folder that others pass through to what is theirs, whatever our umask."""
-
-
-class PostgresError(Exception):
-    """There is no server, or it does not do what it should; the message is for whoever wants a database."""
-
-
-def find_binaries() -> Path | None:
-    """The folder with the newest initdb and postgres of this machine."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: version_of(path.parts[-3]))
-    on_path = shutil.which("postgres")
-    newest = versions[-1] if versions else Path(on_path) if on_path else None
-    return newest.parent if newest and (newest.parent / "initdb").exists() else None
-
-
-def version_of(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 class PostgresServer:
-    """`url` is that of a superuser on a server that runs already; without it `folder` holds one of our own."""
+    """`url` is that of a superuser on a server that runs already; without it `folder` holds one of our own.
 
-    def __init__(self, folder: Path, url: str | None, binaries: Path | None) -> None:
-        self._given, self.folder, self._binaries = url, folder, binaries
+    `identity` is that of the backend, by which its sessions are known on a server that others use too. A server of our
+    own that is not `durable` is faster, and what it holds may be lost with the machine's power."""
+
+    def __init__(
+        self, folder: Path, url: str | None, binaries: Path | None, identity: str, *, durable: bool = True
+    ) -> None:
+        self._given, self.folder, self._binaries, self._durable = url, folder, binaries, durable
+        self._session = f"hkcli {identity}"
         self._starting = asyncio.Lock()
+        self._is_taken_over = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def at(cls, home: Path, identity: str, url: str | None) -> "PostgresServer":
+    def at(cls, home: Path, identity: str, url: str | None, *, durable: bool = True) -> "PostgresServer":
         """PostgreSQL does not run as root, nor does any other user reach root's folders: then it has one elsewhere."""
         folder = home / "postgresql" if os.geteuid() else SYSTEM_FOLDER / identity
-        return cls(folder, url, find_binaries())
+        return cls(folder, url, find_binaries(), identity, durable=durable)
 
     def require(self) -> None:
         """Raises PostgresError when there can be no database."""
@@ -69,25 +65,58 @@ class PostgresServer:
                 " or name a server when the backend is started: python -m hkcli.backend --postgres URL"
             )
 
-    async def create(self, name: str) -> str:
-        """A new, empty database with a role of its own; the URL for the app. Raises PostgresError."""
-        admin = await self.url()
-        password = secrets.token_hex(24)
-        await asyncio.to_thread(administer, admin, lambda connection: create(connection, name, password))
-        parts = urlsplit(admin)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return f"postgres://{name}:{password}@{host}:{parts.port or 5432}/{name}"
+    @property
+    def is_given(self) -> bool:
+        return self._given is not None
 
-    async def drop(self, name: str) -> None:
-        await asyncio.to_thread(administer, await self.url(), lambda connection: drop(connection, name))
+    async def administer(self, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
+        """Do something as a superuser: to its end, also when whoever asks for it is cancelled. Raises PostgresError."""
+        admin = await self.url()
+        return await whole(asyncio.to_thread(administer, admin, self._session, action))
 
     async def url(self) -> str:
-        """Of a superuser; the server runs. Raises PostgresError."""
+        """Of a superuser; the server runs, and nothing that an earlier backend began there. Raises PostgresError."""
         self.require()
-        if self._given:
-            return self._given
         async with self._starting:
-            return await self._start()
+            url = self._given or await self._start()
+            if not self._is_taken_over:
+                await asyncio.to_thread(administer, url, self._session, end_earlier_sessions)
+                self._is_taken_over = True
+        return url
+
+    async def run(self, program: str, database: str, *words: str) -> None:
+        """One of PostgreSQL's own programs, as a superuser of this database. Raises PostgresError."""
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+        admin = conninfo_to_dict(await self.url())
+        password = str(admin.pop("password", ""))
+        where = make_conninfo("", **{**admin, "dbname": database, "application_name": self._session})
+        process = await asyncio.create_subprocess_exec(
+            *(self._program(program), *words, "--dbname", where),
+            env={**environment(), **({"PGPASSWORD": password} if password else {})},
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(STATEMENT_S):
+                _, said = await process.communicate()
+        except TimeoutError:
+            raise PostgresError(f"{program} of {database} was not done within {STATEMENT_S} s.") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            raise PostgresError(
+                f"{program} ended with status {process.returncode}: {words_of(said.decode(errors='replace'))}"
+            )
+
+    def _program(self, name: str) -> str:
+        beside = self._binaries / name if self._binaries else None
+        found = beside if beside and beside.exists() else shutil.which(name)
+        if not found:
+            raise PostgresError(f"There is no {name} on this machine. Install it: apt install postgresql-client")
+        return str(found)
 
     async def stop(self) -> None:
         if self._binaries and (self.folder / "data" / "postmaster.pid").exists():
@@ -95,86 +124,23 @@ class PostgresServer:
             await asyncio.to_thread(run_as_owner, words, self.folder)
         if self._process:
             await asyncio.to_thread(self._process.wait)
+        self._is_taken_over = False
 
     async def _start(self) -> str:
         assert self._binaries
         if not (self.folder / "url").exists():
-            await asyncio.to_thread(initialise, self.folder, self._binaries)
+            await asyncio.to_thread(initialise, self.folder, self._binaries, durable=self._durable)
         url = (self.folder / "url").read_text()
         if await asyncio.to_thread(answers, url):
             return url
-        self._process = await asyncio.to_thread(launch, self.folder, self._binaries, urlsplit(url).port or 0)
+        port = urlsplit(url).port or 0
+        self._process = await asyncio.to_thread(launch, self.folder, self._binaries, port, durable=self._durable)
         deadline = asyncio.get_running_loop().time() + START_S
         while not await asyncio.to_thread(answers, url):
             if self._process.poll() is not None or asyncio.get_running_loop().time() > deadline:
                 raise PostgresError(f"PostgreSQL does not start; its log is {self.folder / 'server.log'}.")
             await asyncio.sleep(POLL_S)
         return url
-
-
-def owner() -> str | None:
-    """The user that the server runs as; None for our own."""
-    if os.geteuid():
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in UNPRIVILEGED if name in known), None)
-
-
-def run_as_owner(words: list[str], folder: Path) -> None:
-    """Raises PostgresError with what the program said."""
-    done = subprocess.run(
-        words, user=owner(), cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise PostgresError(f"{Path(words[0]).name} ended with status {done.returncode}: {done.stderr.strip()}")
-
-
-def environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
-
-
-def initialise(folder: Path, binaries: Path) -> None:
-    """A new cluster, with a port that stays its own; `url` is written last."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.parent.exists():
-        folder.parent.mkdir()
-        folder.parent.chmod(PASSABLE)
-    folder.mkdir(mode=0o700)
-    password = secrets.token_hex(24)
-    (folder / "password").write_text(password)
-    if user := owner():
-        for path in (folder, folder / "password"):
-            shutil.chown(path, user)
-    words = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "scram-sha-256"]
-    run_as_owner([*words, "--pwfile", str(folder / "password"), "-E", "UTF8"], folder)
-    (folder / "password").unlink()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    descriptor = os.open(folder / "url.partial", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"postgres://postgres:{quote(password)}@127.0.0.1:{port}/postgres")
-    (folder / "url.partial").rename(folder / "url")
-
-
-def launch(folder: Path, binaries: Path, port: int) -> "subprocess.Popen[bytes]":
-    options = {
-        "listen_addresses": "127.0.0.1",
-        "port": str(port),
-        "unix_socket_directories": "",
-        "dynamic_shared_memory_type": "posix",
-    }
-    settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(folder / "data"), *settings],
-            user=owner(),
-            cwd=folder,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
 
 
 def answers(url: str) -> bool:
@@ -187,56 +153,42 @@ def answers(url: str) -> bool:
     return True
 
 
-def administer(url: str, action: "Callable[[psycopg.Connection[tuple[object, ...]]], None]") -> None:
+async def whole(work: Coroutine[Any, Any, T]) -> T:
+    """Not to be left half done: a thread cannot be cancelled, and goes on unseen."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody is left to hear of it
+        raise
+
+
+def administer(url: str, session: str, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
+    """Raises PostgresError."""
     import psycopg
 
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-            action(connection)
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, application_name=session) as connection:
+            connection.execute(f"SET statement_timeout = '{STATEMENT_S}s'")
+            return action(connection)
     except psycopg.Error as error:
-        raise PostgresError(f"PostgreSQL refuses: {error}") from error
+        raise PostgresError(f"PostgreSQL refuses: {words_of(str(error))}") from error
 
 
-def create(connection: "psycopg.Connection[tuple[object, ...]]", name: str, password: str) -> None:
-    """Nobody but the role, and superusers, may connect. What an interrupted attempt left is replaced."""
-    from psycopg import sql
-
-    drop(connection, name)
-    identifier = sql.Identifier(name)
-    for statement in (
-        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(identifier, sql.Literal(password)),
-        sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, identifier),
-        sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(identifier),
-    ):
-        connection.execute(statement)
+def words_of(message: str) -> str:
+    """In one line, as sentences."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return " ".join(line if line.endswith((".", "?", ":")) else f"{line}." for line in lines)
 
 
-def drop(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
-    from psycopg import sql
-
-    identifier = sql.Identifier(name)
-    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
-    connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(identifier))
-
-
-class Databases:
-    """Maker of heroku-postgresql."""
-
-    def __init__(self, server: PostgresServer, identity: str) -> None:
-        self._server, self._identity = server, identity
-
-    def require(self) -> None:
-        try:
-            self._server.require()
-        except PostgresError as error:
-            raise InvalidParams(str(error)) from None
-
-    async def make(self, addon_id: str) -> dict[str, str]:
-        return {"URL": await self._server.create(self._name(addon_id))}
-
-    async def unmake(self, addon_id: str) -> None:
-        await self._server.drop(self._name(addon_id))
-
-    def _name(self, addon_id: str) -> str:
-        """Of database and role; several backends may share a server."""
-        return f"d{self._identity[:8]}_{addon_id.replace('-', '')}"
+def end_earlier_sessions(connection: "psycopg.Connection[Any]") -> None:
+    """What a backend of ours that was killed has asked for would still be done, some time. Raises PostgresError."""
+    earlier = "FROM pg_stat_activity WHERE application_name = current_setting('application_name')"
+    others = f"{earlier} AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + ENDED_S
+    while connection.execute(f"SELECT count(pg_terminate_backend(pid)) {others}").fetchone() != (0,):
+        if time.monotonic() > deadline:
+            raise PostgresError(f"PostgreSQL still works for an earlier backend, after {ENDED_S:g} s. Try again.")
+        time.sleep(POLL_S)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from hkcli.backend.engines.members import ENGINE_MARK
+from hkcli.backend.live_output import MOST_BYTES, NOT_KEPT, READ_BYTES
+from hkcli.backend.log_lines import LineAssembler, split_long_lines
 
 Output = Callable[[str], None]
 
@@ -62,14 +64,32 @@ async def run(words: list[str], cwd: Path, environment: Mapping[str, str], out: 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
-        limit=1 << 20,
     )
     assert process.stdout is not None
     try:
-        async for line in process.stdout:
-            out(line.decode(errors="replace").rstrip("\r\n"))
+        await hand_on(process.stdout, out)
         return await process.wait()
     finally:
         if process.returncode is None:
             os.killpg(process.pid, 9)
             await process.wait()
+
+
+async def hand_on(printed: asyncio.StreamReader, out: Output) -> None:
+    """Each line of what a program prints, none of them longer than those of a log, and no more of them than is kept."""
+    assembler, room_bytes = LineAssembler(), MOST_BYTES
+    while data := await printed.read(READ_BYTES):
+        was_kept = room_bytes >= 0
+        room_bytes -= len(data)
+        if room_bytes >= 0:
+            tell_lines(assembler.feed(data), out)
+        elif was_kept:
+            out(NOT_KEPT)
+        await asyncio.sleep(0)
+    if room_bytes >= 0:
+        tell_lines(assembler.flush(), out)
+
+
+def tell_lines(lines: bytes, out: Output) -> None:
+    for line in split_long_lines(lines).decode(errors="replace").split("\n")[:-1]:
+        out(line.rstrip("\r"))

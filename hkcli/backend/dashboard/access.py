@@ -39,9 +39,11 @@ class Visitor:
 
 def web_url(platform: Platform, user: User, addon: Addon) -> str | None:
     """The address that opens the add-on's dashboard for this user, ours or its partner's; None when it has none."""
-    if addon.service not in SERVICES:
-        return sso.page(platform.urls, addon, user)
-    return f"{platform.urls.api}/dashboard/open/{platform.links.ticket(user.id, addon.id)}"
+    if addon.service in SERVICES:
+        return f"{platform.urls.api}/dashboard/open/{platform.links.ticket(user.id, addon.id)}"
+    if sso.is_offered(addon.service):
+        return f"{platform.urls.api}/sso/{platform.partner_links.ticket(user.id, addon.id)}"
+    return None
 
 
 def let_in(platform: Platform, request: Request, response: Response, user_id: str, addon_id: str) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hkcli.backend.dashboard import pages
-from hkcli.backend.dashboard.charts import AXES_S, SLOTS, Sample
+from hkcli.backend.dashboard.charts import Sample
 from hkcli.backend.dynos import Dyno
 from hkcli.dj.status import (
+    AXES_S,
+    SLOTS,
     DatabaseError,
     Facts,
     JobTable,
@@ -16,15 +18,19 @@ from hkcli.dj.status import (
     Verdict,
     WorkerFact,
     WorkerLog,
+    axis_s,
     compose,
     verdict,
     with_log,
     works_jobs,
 )
 
+SAMPLES_KEPT = AXES_S[-1]
+"""One a second for as long as charts show."""
 COUNTING_SHARE = 0.25
 """How much of the time a large table is counted, until every row was."""
-LOOK_S = 0.02
+LOOK_S = 0.04
+"""Then, a reading; most tables take less."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,9 @@ class Book:
 
     def _regions(self, screen: Snapshot) -> dict[str, str]:
         since = min(self._samples[0].at, self._log.known_since or screen.at)
-        age_s = (screen.at - since).total_seconds()
-        axis_s = next((each for each in AXES_S if each >= age_s), AXES_S[-1])
-        parts = self._log.minutes(screen.at, SLOTS, axis_s // SLOTS)
-        return pages.regions(screen, parts, self._samples, axis_s)
+        axis = axis_s((screen.at - since).total_seconds())
+        parts = self._log.minutes(screen.at, SLOTS, axis // SLOTS)
+        return pages.regions(screen, parts, self._samples, axis)
 
     def _open(self, subject: Subject) -> None:
         if (subject.address, subject.config) == (self._address, self._config) and (self._table or self._why_no_table):
@@ -108,4 +113,11 @@ def facts_of(subject: Subject, dynos: list[Dyno], is_living: Callable[[str], boo
         for each in dynos
         if works_jobs(each.spec.type, each.spec.command)
     )
-    return Facts(subject.name, workers=workers, is_living=is_living, config=subject.config, has_addon=True)
+    return Facts(
+        subject.name,
+        workers=workers,
+        is_living=is_living,
+        config=subject.config,
+        has_addon=True,
+        knows_all_dynos=True,
+    )

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from hkcli.dj.status import Mark, Minute, Snapshot, span
+from hkcli.dj.status import SLOTS, Mark, Minute, Snapshot, span
 
-AXES_S = (300, 600, 1800)
-"""The axis is the shortest that holds what is known, else the longest."""
-SLOTS = 30
 WIDTH, HEIGHT = 420, 150
 TOP, BASE = 30, 128
 """Where the highest value and nothing are drawn; above is room for marks, below for times."""

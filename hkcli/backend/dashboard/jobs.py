@@ -16,6 +16,8 @@ from hkcli.backend.errors import BadRequest, NotFound, PlatformError
 from hkcli.dj.status import DatabaseError, JobTable, Row, Selection, State, dead_locks, explain
 
 A_PAGE, DEEPEST = 50, 10_000
+COUNTED_ROWS = 20_000
+"""Up to how many rows of a table a list says how many jobs it has in all."""
 MOST_IDS = 1_000
 DYNO = re.compile(r"[A-Za-z0-9_-]{1,128}\.\d{1,6}")
 NAMED = 10
@@ -58,6 +60,7 @@ class Asked:
     """Which jobs a list is of; texts as they came."""
 
     state: str = ""
+    job: str = ""
     queue: str = ""
     text: str = ""
     skip: int = 0
@@ -67,6 +70,7 @@ class Asked:
         state, skip = query.get("state", ""), query.get("skip", "0")
         return cls(
             state if state in STATES else "",
+            query.get("job", "").strip()[:255],
             query.get("queue", "").strip()[:255],
             query.get("text", "").strip()[:1_000],
             min(int(skip), DEEPEST) if skip.isascii() and skip.isdigit() and len(skip) < 9 else 0,
@@ -74,12 +78,12 @@ class Asked:
 
     @property
     def selection(self) -> Selection:
-        return Selection((), STATES[self.state][1], self.queue or None, self.text or None)
+        return Selection((), STATES[self.state][1], self.queue or None, self.text or None, self.job or None)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """What an address or a form must say to mean the same."""
-        values = (("state", self.state), ("queue", self.queue), ("text", self.text))
+        values = (("state", self.state), ("job", self.job), ("queue", self.queue), ("text", self.text))
         return [(name, value) for name, value in values if value]
 
     def query(self, **more: object) -> str:
@@ -89,22 +93,32 @@ class Asked:
 def listing(reading: Reading, asked: Asked) -> dict[str, Any]:
     """What the list's template wants; trouble with the database is part of it."""
     now = datetime.now(UTC)
-    rows, trouble = [], ""
+    rows, total, trouble = [], None, ""
+    counted = reading.screen.counted
     try:
         with table_of(reading) as table:
             rows = table.listed(asked.selection, now, A_PAGE + 1, asked.skip)
+            if counted and counted.is_whole and counted.rows <= COUNTED_ROWS:
+                total = len(table.selected(asked.selection, now))
     except Unreadable as error:
         trouble = error.message
-    first = asked.skip + 1
     return {
         "asked": asked,
         "states": [(value, name) for value, (name, _) in STATES.items()],
         "rows": [(row, explain(row, now, reading.facts)) for row in rows[:A_PAGE]],
-        "heading": f"{first:,} to {asked.skip + min(len(rows), A_PAGE):,}" if rows else "",
+        "now": now,
+        "heading": heading(asked.skip + 1, min(len(rows), A_PAGE), total) if rows else "",
         "earlier": asked.query(skip=max(0, asked.skip - A_PAGE)) if asked.skip else None,
         "later": asked.query(skip=asked.skip + A_PAGE) if len(rows) > A_PAGE and asked.skip < DEEPEST else None,
         "trouble": trouble,
     }
+
+
+def heading(first: int, count: int, total: int | None) -> str:
+    """`1 to 50 of 180`; in a large table how many there are is said by the question before an action alone."""
+    if total is not None and total <= count:
+        return f"{count:,}"
+    return f"{first:,} to {first + count - 1:,}" + (f" of {total:,}" if total is not None else "")
 
 
 def detail(reading: Reading, number: str) -> dict[str, Any]:
@@ -116,7 +130,7 @@ def detail(reading: Reading, number: str) -> dict[str, Any]:
     row = found.row
     facts = [("Queue", row.queue), ("Priority", row.priority), ("Failed runs", row.attempts)]
     facts += [("Locked by", row.locked_by)]
-    moments = [("Created", found.created_at), ("Run at", row.run_at), ("Locked", row.locked_at)]
+    moments = [("Created", row.created_at), ("Run at", row.run_at), ("Locked", row.locked_at)]
     moments += [("Gave up", row.failed_at), ("Changed", row.updated_at)]
     shown = [(name, str(value)) for name, value in facts if value not in (None, "")]
     shown += [(name, f"{clock(moment)} UTC") for name, moment in moments if moment]
@@ -135,6 +149,8 @@ class Change:
     ids: tuple[int, ...] = ()
     asked: Asked | None = None
     dyno: str = ""
+    came_from: Asked | None = None
+    """The list in which the jobs were chosen."""
 
     @classmethod
     def of(cls, query: QueryParams) -> Self:
@@ -149,14 +165,22 @@ class Change:
         ids, asked = ids_of(query.getlist("id"))[:MOST_IDS], Asked.of(query)
         if bool(ids) == bool(asked.fields):
             raise BadRequest("No job was chosen. Go back, and choose some.")
-        return cls(action, ids) if ids else cls(action, asked=asked)
+        came_from = Asked.of(QueryParams(query["list"])) if "list" in query else None
+        return cls(action, ids, came_from=came_from) if ids else cls(action, asked=asked, came_from=asked)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """What a form must send to mean the same."""
         found = [("action", self.action), *(("id", str(each)) for each in self.ids)]
         found += self.asked.fields if self.asked else []
+        found += [("list", self.came_from.query(skip=self.came_from.skip))] if self.came_from and self.ids else []
         return found + ([("dyno", self.dyno)] if self.dyno else [])
+
+    def back(self, more: str = "") -> str:
+        """Where one is afterwards, from the dashboard's address; `more` is for the end of it."""
+        if self.came_from is None:
+            return f"?{more}" if more else "./"
+        return "jobs?" + "&".join(part for part in (self.came_from.query(skip=self.came_from.skip), more) if part)
 
     def dead(self, table: JobTable, reading: Reading, now: datetime) -> list[Row]:
         """Locked jobs whose worker is gone."""
@@ -189,7 +213,7 @@ class Done:
 def question(reading: Reading, change: Change) -> dict[str, Any]:
     """What the confirmation's template wants. Raises Unreadable."""
     verb, _, consequence = ACTIONS[change.action]
-    standard = {"consequence": consequence, "action": change.action, "fields": change.fields}
+    standard = {"consequence": consequence, "action": change.action, "fields": change.fields, "back": change.back()}
     if change.dyno:
         asked = f"{verb} {change.dyno} of {reading.subject.name}?"
         return standard | {"question": asked, "heading": asked, "verb": f"{verb} {change.dyno}", "rows": [], "count": 1}

@@ -11,14 +11,14 @@ LINK_S = 10 * 60
 
 
 class Links:
-    """Makes tickets and takes each of them once. What was taken is kept for as long as the ticket would live.
+    """Makes tickets for a purpose, and takes each of them once. What was taken is kept for as long as it would live.
 
     A ticket that nobody took is given out again in the first half of its life, so that a document that names it is the
     same when it is read twice.
     """
 
-    def __init__(self, seal: Seal, now: Callable[[], float] = time.monotonic) -> None:
-        self._seal, self._now = seal, now
+    def __init__(self, seal: Seal, purpose: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._seal, self._purpose, self._now = seal, purpose, now
         self._run = secrets.token_hex(8)
         self._taken: dict[str, float] = {}
         self._given: dict[tuple[str, str], tuple[str, float]] = {}
@@ -32,11 +32,11 @@ class Links:
 
     def _new(self, user_id: str, addon_id: str) -> str:
         words = {"user": user_id, "addon": addon_id, "run": self._run, "number": secrets.token_hex(8)}
-        return self._seal.close("dashboard-link", words)
+        return self._seal.close(self._purpose, words)
 
     def take(self, ticket: str) -> tuple[str, str]:
         """The ids of user and add-on. Raises NotFound when it is not ours, too old, or was taken."""
-        words = self._seal.open("dashboard-link", ticket, max_age_s=LINK_S)
+        words = self._seal.open(self._purpose, ticket, max_age_s=LINK_S)
         number, now = words["number"], self._now()
         self._taken = {each: at for each, at in self._taken.items() if now - at <= LINK_S}
         if words["run"] != self._run or number in self._taken:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from hkcli.backend.dashboard.charts import Sample, charts, duration
-from hkcli.dj.status import Minute, Snapshot, span, verdict
+from hkcli.dj.status import Minute, Snapshot, brief_span, span, verdict
 
 HERE = Path(__file__).parent
 REGIONS = ("head", "verdict", "figures", "charts", "workers", "waiting", "errors", "kinds", "upcoming", "queues")
@@ -53,7 +53,13 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"span": span, "duration": duration, "clock": clock, "count": "{:,}".format}
+    environment.filters |= {
+        "span": span,
+        "duration": duration,
+        "age": brief_span,
+        "clock": clock,
+        "count": "{:,}".format,
+    }
     environment.globals["version"] = version()
     return environment
 

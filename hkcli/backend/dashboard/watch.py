@@ -13,11 +13,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from hkcli.backend.dashboard.book import Book, Reading, Subject, facts_of
-from hkcli.backend.dashboard.charts import AXES_S, Sample
+from hkcli.backend.dashboard.book import SAMPLES_KEPT, Book, Reading, Subject, facts_of
+from hkcli.backend.dashboard.charts import Sample
 from hkcli.backend.dynos import Dyno
 from hkcli.backend.errors import Conflict
-from hkcli.backend.logplex import Logplex, Tail
+from hkcli.backend.log_channel import Tail
+from hkcli.backend.logplex import Logplex
 from hkcli.backend.store import App, Store
 
 REFRESH_S = 1.0
@@ -46,7 +47,7 @@ class Watch:
     """Of a dyno's host; asked by threads, too."""
     refresh_s: float = REFRESH_S
     viewers: int = 0
-    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=AXES_S[-1]))
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """They stay when reading stops: who comes back sees what was."""
     _latest: Reading | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -172,7 +173,7 @@ class Watches:
             lambda: subject_of(self._store, app_id),
             lambda: self._dynos(app_id),
             lambda: self._logplex.open_tail(app_id, after=0, limit_bytes=LOG_BYTES),
-            lambda tail: self._logplex.close_tail(app_id, tail),
+            self._logplex.close_tail,
             self._is_living,
         )
 

@@ -15,12 +15,13 @@ from hkcli.backend.draining import frames
 from hkcli.backend.draining.frames import Frame
 from hkcli.backend.draining.sinks import Refused, Sink, sink
 from hkcli.backend.home import remove
-from hkcli.backend.logplex import Logplex, Tail
+from hkcli.backend.log_channel import Tail
+from hkcli.backend.logplex import Logplex
 
 log = logging.getLogger(__name__)
 
-BUFFER_BYTES = 2 << 20
-"""What waits for one drain; what is more is dropped, oldest first, and told (L10)."""
+BUFFER_BYTES = 64 << 20
+"""How much of the log is kept on disk for one drain; what is more is dropped, oldest first, and told (L10)."""
 FRAME_BYTES = 64 * 1024
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 CLOSE_S = 2.0
@@ -106,7 +107,7 @@ class Draining:
         if delivery.task:
             delivery.task.cancel()
         delivery.sink.close()
-        self._logplex.close_tail(delivery.drain.app_id, delivery.tail)
+        self._logplex.close_tail(delivery.tail)
 
     def _position(self, drain: Drain) -> int:
         try:
@@ -138,11 +139,12 @@ class Draining:
 
     def _next_frame(self, delivery: Delivery) -> Frame:
         now, notices = self._now(), []
+        chunks = delivery.tail.take(FRAME_BYTES)
         if dropped := delivery.tail.take_loss():
             notices.append(frames.overflow(*dropped, now))
         if delivery.loss.since:
             notices.append(frames.lost(delivery.loss.lines, delivery.loss.since, now))
-        return frames.frame(delivery.tail.take(FRAME_BYTES), last=delivery.position, notices=notices)
+        return frames.frame(chunks, last=delivery.position, notices=notices)
 
     async def _send(self, delivery: Delivery, frame: Frame) -> bool:
         """Until it is taken (True) or refused for good."""

@@ -38,9 +38,25 @@ def is_in(pid: int, session: int | None) -> bool:
 
 def is_marked(process: psutil.Process, marks: Mapping[str, str]) -> bool:
     if HAS_PROC:
-        environment = b"\0" + Path(f"/proc/{process.pid}/environ").read_bytes()
+        environment = raw_environment(process)
         return all(f"\0{mark}={value}\0".encode() in environment for mark, value in marks.items())
     return marks.items() <= process.environ().items()
+
+
+def dyno_of(process: psutil.Process, engine_id: str) -> str | None:
+    """The id of the dyno of this engine that a process belongs to."""
+    if HAS_PROC:
+        environment = raw_environment(process)
+        if f"\0{ENGINE_MARK}={engine_id}\0".encode() not in environment:
+            return None
+        return environment.partition(f"\0{DYNO_MARK}=".encode())[2].partition(b"\0")[0].decode() or None
+    variables = process.environ()
+    return variables.get(DYNO_MARK) if variables.get(ENGINE_MARK) == engine_id else None
+
+
+def raw_environment(process: psutil.Process) -> bytes:
+    """On Linux: each variable between two zero bytes."""
+    return b"\0" + Path(f"/proc/{process.pid}/environ").read_bytes()
 
 
 def send(processes: list[psutil.Process], number: signal.Signals) -> None:

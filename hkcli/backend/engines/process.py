@@ -56,7 +56,7 @@ class Process:
         self._output = output
         self._input = input
         self._on_gone = on_gone
-        self._is_signalled = self._ended_by_itself = False
+        self._is_signalled = self._is_at_fault = self._ended_by_itself = False
         self._is_terminal = input == output
         self._loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[int] = self._loop.create_future()
@@ -144,8 +144,11 @@ class Process:
         await self.send_signal(signal.SIGTERM)
         return await self.gone(within_s=grace_s)
 
-    async def kill(self) -> None:
-        """SIGKILL until nothing is left; a process that forks meanwhile is found by the next look."""
+    async def kill(self, *, is_at_fault: bool = False) -> None:
+        """SIGKILL until nothing is left; a process that forks meanwhile is found by the next look.
+
+        One `is_at_fault` that left the platform no choice: it counts as ended by itself."""
+        self._is_at_fault |= is_at_fault
         for _ in range(KILL_ROUNDS):
             if await self.gone(within_s=0.0):
                 self._on_gone(self._ended_by_itself)
@@ -208,7 +211,7 @@ class Process:
             self._loop.call_soon_threadsafe(self._exited, code)
 
     def _exited(self, code: int) -> None:
-        self._ended_by_itself = not self._is_signalled
+        self._ended_by_itself = self._is_at_fault or not self._is_signalled
         self._exit.set_result(128 - code if code < 0 else code)
 
     def _signal_group(self, number: signal.Signals) -> bool:

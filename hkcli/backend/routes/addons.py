@@ -51,7 +51,7 @@ def create(call: Call) -> Answer | Waiting:
         refusal = await call.platform.provisioning.answer(addon.id)
         return lambda later: made(later, addon, refusal)
 
-    return Waiting(agreed)
+    return Waiting(agreed, f"{addon.name} is made when it is back")
 
 
 def made(call: Call, wanted: Addon, refusal: Exception | None) -> Answer:
@@ -105,7 +105,7 @@ def ask_for_plan(call: Call, addon: Addon, plan: Plan) -> Waiting:
         config, message = await call.platform.partners.change_plan(addon.id, addon.service, plan.name)
         return lambda later: changed(later, addon.id, plan, config, message)
 
-    return Waiting(agreed)
+    return Waiting(agreed, f"ask for {plan.name} again when it is back")
 
 
 def changed(call: Call, addon_id: str, plan: Plan, config: dict[str, str] | None, message: str | None) -> Answer:
@@ -176,7 +176,7 @@ def log_in(call: Call) -> Answer:
     """What a browser has to send to be logged in to the partner's dashboard. Not in the published schema."""
     addon = found(call)
     manifest = providers.manifest(addon.service)
-    if manifest is None or manifest.sso_url is None or manifest.sso_salt is None:
+    if manifest is None or not sso.is_offered(addon.service):
         raise NotFound(f"{addon.name} has no dashboard.", "sso")
     return {
         "action": manifest.sso_url,

@@ -56,6 +56,15 @@ def message(title: str, text: str, status: int, command: str = "", back: str = "
     return HTMLResponse(pages.render("message", **values), status, HEADERS)
 
 
+def is_only_a_look(request: Request) -> bool:
+    """Whether nobody is about to see the page: a link that works once is not used up by that."""
+    return request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", "")
+
+
+def link_has_ended(command: str) -> Response:
+    return message("The link has ended", "This link was used already, or is too old. Ask for a new one:", 403, command)
+
+
 def shown(request: Request, who: Visitor, template: str, **values: Any) -> Response:
     standard = {"who": who, "path": request.url.path, "here": template, "heading": "", "said": ""}
     return HTMLResponse(pages.render(template, **(standard | values)), headers=HEADERS)
@@ -64,13 +73,12 @@ def shown(request: Request, who: Visitor, template: str, **values: Any) -> Respo
 async def opening(request: Request) -> Response:
     """Takes the link's ticket. The page leads on by itself, so that even from elsewhere the cookie is sent along."""
     platform: Platform = request.app.state.platform
-    if request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", ""):
+    if is_only_a_look(request):
         return Response(status_code=503, headers=HEADERS)
     try:
         user_id, addon_id = platform.links.take(request.path_params["ticket"])
     except NotFound:
-        told = "This link was used already, or is too old. Ask for a new one:"
-        return message("The link has ended", told, 403, "heroku addons:open dj --app APP")
+        return link_has_ended("heroku addons:open dj --app APP")
     response = HTMLResponse(pages.render("opening", target=f"/dashboard/{addon_id}/"), headers=HEADERS)
     access.let_in(platform, request, response, user_id, addon_id)
     return response
@@ -132,7 +140,8 @@ async def listing(request: Request, platform: Platform, who: Visitor) -> Respons
     asked = jobs.Asked.of(request.query_params)
     watch = platform.watches.of(who.app_id)
     reading = await watch.current()
-    return shown(request, who, "jobs", **await watch.ask(jobs.listing, reading, asked))
+    said = jobs.said(request.query_params)
+    return shown(request, who, "jobs", said=said, **await watch.ask(jobs.listing, reading, asked))
 
 
 async def job(request: Request, platform: Platform, who: Visitor) -> Response:
@@ -160,7 +169,7 @@ async def act(request: Request, platform: Platform, who: Visitor) -> Response:
     else:
         done = await watch.ask(jobs.carry_out, reading, change)
     platform.logplex.write(who.app_id, "app", "api", f"Dashboard: {done.told} by user {who.user}")
-    return RedirectResponse(f"/dashboard/{who.addon_id}/?{done.query}", 303, HEADERS)
+    return RedirectResponse(f"/dashboard/{who.addon_id}/{change.back(done.query)}", 303, HEADERS)
 
 
 def restarted(platform: Platform, who: Visitor, change: jobs.Change) -> jobs.Done:

@@ -59,7 +59,7 @@ async def receive_pack(request: Request) -> Response:
         return refused.response
     platform: Platform = request.app.state.platform
     answer = platform.repositories.receive_pack(
-        app_id, plain_body(request), lambda pushed, out: platform.builds.receive(app_id, user.id, pushed, out)
+        app_id, plain_body(request), lambda pushed, pusher: platform.builds.receive(app_id, user.id, pushed, pusher)
     )
     return Conversation(answer, RECEIVE)
 

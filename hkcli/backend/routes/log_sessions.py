@@ -8,7 +8,8 @@ from starlette.responses import Response, StreamingResponse
 
 from hkcli.backend import schemas
 from hkcli.backend.endpoint import Answer, Call, open_route, route
-from hkcli.backend.logplex import Framing, LogFilter
+from hkcli.backend.log_channel import LogFilter
+from hkcli.backend.logplex import Framing
 from hkcli.backend.platform import Platform
 
 CONNECT_S, RESUME_S = 5 * 60, 60 * 60

@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 from hkcli.backend import accounts, partners, providers, schemas, sso
 from hkcli.backend.addons.manifest import NOT_HERE, Manifest
 from hkcli.backend.endpoint import Answer, Call, json_response, open_route, read_raw, route
-from hkcli.backend.errors import BadRequest, InvalidParams
+from hkcli.backend.errors import BadRequest, InvalidParams, NotFound, PlatformError
 from hkcli.backend.platform import Platform
+from hkcli.backend.routes.dashboard import is_only_a_look, link_has_ended, message
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
@@ -84,12 +85,20 @@ async def token(request: Request) -> Response:
 
 
 async def dashboard(request: Request) -> Response:
-    """A page that posts the signed parameters to the partner at once."""
+    """A page that posts the signed parameters to the partner at once; the link to it works once."""
     platform: Platform = request.app.state.platform
-    addon_id, user_id, proof = (request.path_params[each] for each in ("addon", "user", "proof"))
-    with platform.store.transaction() as session:
-        manifest, addon, user = sso.visitor(session, platform.urls, addon_id, user_id, proof)
-        parameters = sso.parameters(session, manifest, addon, user)
+    if is_only_a_look(request):
+        return Response(status_code=503, headers={"Cache-Control": "no-store"})
+    try:
+        user_id, addon_id = platform.partner_links.take(request.path_params["ticket"])
+    except NotFound:
+        return link_has_ended("heroku addons:open ADDON")
+    try:
+        with platform.store.transaction() as session:
+            manifest, addon, user = sso.visitor(session, user_id, addon_id)
+            parameters = sso.parameters(session, manifest, addon, user)
+    except PlatformError as error:
+        return message("That did not work", error.message, error.status)
     fields = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in parameters.items()
     )
@@ -107,5 +116,5 @@ ROUTES = [
     route("POST", "/backend/addons", create, status=201),
     route("DELETE", "/backend/addons/{name}", delete),
     open_route("POST", "/oauth/token", token),
-    open_route("GET", "/sso/{addon}/{user}/{proof}", dashboard),
+    open_route("GET", "/sso/{ticket}", dashboard),
 ]

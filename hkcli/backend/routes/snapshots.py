@@ -1,11 +1,9 @@
 """Snapshots of the platform, for whoever runs it. Not part of Heroku's API."""
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hkcli.backend import accounts, snapshots
+from hkcli.backend import accounts, restoring, snapshots
 from hkcli.backend.endpoint import authorization_of, json_response, open_route, read_body
 from hkcli.backend.errors import BadRequest, InvalidParams
 from hkcli.backend.platform import Platform
@@ -25,16 +23,14 @@ async def every(request: Request) -> Response:
 
 
 async def create(request: Request) -> Response:
-    """In this thread what the platform itself writes, so that nothing of it changes; then the apps' databases."""
     platform = operated(request)
     name = (await read_body(request)).get("name")
     if not isinstance(name, str):
         raise BadRequest("name is required, and must be a string.")
     require_own_store(platform)
     async with platform.handover.lock:
-        draft = snapshots.begin(platform.home, name)
-        await asyncio.to_thread(draft.copy_databases)
-        return json_response(await asyncio.to_thread(draft.finish), 201)
+        document = await snapshots.save(platform.home, platform.copies, name)
+    return json_response(document, 201)
 
 
 async def restore(request: Request) -> Response:
@@ -42,7 +38,7 @@ async def restore(request: Request) -> Response:
     platform = operated(request)
     require_own_store(platform)
     async with platform.handover.lock:
-        document = await asyncio.to_thread(snapshots.stage, platform.home, request.path_params["name"])
+        document = await restoring.stage(platform.home, platform.copies, request.path_params["name"])
         await platform.handover.carry_out()
     return json_response(document, 200)
 
@@ -50,7 +46,7 @@ async def restore(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     platform = operated(request)
     async with platform.handover.lock:
-        document = await asyncio.to_thread(snapshots.remove_named, platform.home, request.path_params["name"])
+        document = await snapshots.remove_named(platform.home, platform.copies, request.path_params["name"])
     return json_response(document, 200)
 
 

@@ -21,7 +21,11 @@ CONFIRMATION = "reset"
 )
 @click.option("--host", metavar="ADDRESS", help="listen on this address instead of 127.0.0.1")
 @click.option("--store", "store_url", metavar="URL", help="SQLAlchemy URL of the store, instead of SQLite")
-@click.option("--postgres", metavar="URL", help="superuser on a PostgreSQL server, for the add-on heroku-postgresql")
+@click.option(
+    "--postgres",
+    metavar="URL",
+    help="superuser on a PostgreSQL server, for the add-on heroku-postgresql; kept for later starts",
+)
 @click.option("--rate-limit", type=click.IntRange(1), metavar="N", help="requests an hour of each user; more get a 429")
 @json_option
 def backend_start(
@@ -148,7 +152,8 @@ def quoted_for_fish(value: str) -> str:
 def backend_reset(run: Run, confirm: str | None, as_json: bool) -> None:
     """Stop the backend and remove all that it holds.
 
-    Apps, releases, add-ons, databases and logs. Snapshots stay, and can be restored."""
+    Apps, releases, add-ons, logs, and databases, also those on the server of --postgres. Snapshots stay, and can be
+    restored."""
     backend = LocalBackend.of(run.env)
     run.out.warn(f"This removes every app, database and log of the backend on {backend.home}.")
     if confirm is None and run.out.can_prompt and not as_json:
@@ -157,6 +162,8 @@ def backend_reset(run: Run, confirm: str | None, as_json: bool) -> None:
         raise NotConfirmed("Not confirmed. Nothing was changed.", next=(f"Add: --confirm {CONFIRMATION}",))
     with run.out.progress("Resetting the backend"):
         backend.stop()
-        backend.clear()
+        left = backend.clear()
+    if left:
+        run.out.warn(left)
     if as_json:
         run.out.json({"home": str(backend.home)})

@@ -48,8 +48,9 @@ def backend_snapshot(run: Run, as_json: bool) -> None:
 def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
     """Keep all that the backend holds, under a name.
 
-    A snapshot of the same name is replaced. Kept are apps, releases, config, users, repositories, slugs, SQLite
-    databases and logs; not what an add-on has elsewhere: with a heroku-postgresql database it is refused.
+    A snapshot of the same name is replaced. Kept are apps, releases, config, users, repositories, slugs, logs, and
+    databases, of SQLite and of heroku-postgresql; dynos go on meanwhile. What a third party's add-on holds is at its
+    provider, and could not be brought back: while there is one, nothing is saved.
     """
     with run.out.progress(f"Saving snapshot {name}") as step:
         snapshot = carry_out(run, "save", name)
@@ -64,8 +65,9 @@ def backend_snapshot_save(run: Run, name: str, as_json: bool) -> None:
 def backend_snapshot_restore(run: Run, name: str, as_json: bool) -> None:
     """Bring a snapshot back, in place of what is there.
 
-    All of it or nothing is restored. A backend that runs goes on at the same address, with your token: dynos of now
-    end, those of the snapshot start, faults are cleared.
+    All of it or nothing is restored, databases at the URLs that they had. A backend that runs goes on at the same
+    address, with your token: dynos of now end, those of the snapshot start, faults are cleared. Add-ons that are not
+    in the snapshot are deprovisioned.
     """
     with run.out.progress(f"Restoring snapshot {name}") as step:
         snapshot = carry_out(run, "restore", name)

@@ -14,11 +14,11 @@ from hkcli.cli.dj_source import PATIENCE_S, Source, opened
 from hkcli.cli.units import jobs_text
 
 if TYPE_CHECKING:
-    from hkcli.dj.status import Snapshot
+    from hkcli.dj.status import JobTable, Snapshot
 
 REFRESH_S, REFRESH_ELSEWHERE_S = 1.0, 2.0
-COUNTING_SHARE = 0.25
-"""How much of the time between two refreshes a large table is counted."""
+COUNTING_SHARE, RECOUNTING_SHARE = 0.25, 0.1
+"""How much of the time between two refreshes a large table is counted, the first time and later."""
 
 
 @app_command("dj")
@@ -82,28 +82,31 @@ def problems(screen: "Snapshot", max_age: float | None, max_failed: int | None) 
 
 def watch(run: Run, source: Source, interval_s: float) -> None:
     """The live screen: it ends by q or Ctrl-C, and leaves the terminal as it was."""
+    import gc
     from threading import Thread
 
     from hkcli.cli.keys import keys
 
-    source.facts()
-    Thread(target=source.follow_log, daemon=True).start()
+    for follow in (source.follow_facts, source.follow_log):
+        Thread(target=follow, daemon=True).start()
     with run.out.redrawn() as draw, keys(run.out.stdin) as pressed:
         screen = source.picture()
+        gc.freeze()  # All libraries are there now: to look through them for garbage would take 40 ms every few minutes.
         while True:
             drawn_at = time.monotonic()
             draw(partial(frame, screen, is_unicode=run.out.is_unicode))
-            if wait(source, pressed, interval_s, drawn_at):
+            if wait(source.table, pressed, interval_s, drawn_at):
                 return
             screen = source.picture()
 
 
-def wait(source: Source, pressed: Any, interval_s: float, since: float) -> bool:
+def wait(table: "JobTable", pressed: Any, interval_s: float, since: float) -> bool:
     """Until the next picture, counting on in a large table meanwhile; True when the user wants to leave."""
+    counting_s = interval_s * (RECOUNTING_SHARE if table.is_counted else COUNTING_SHARE)
     while (left_s := since + interval_s - time.monotonic()) > 0:
-        share_is_left = left_s > interval_s * (1 - COUNTING_SHARE)
-        if not source.table.is_counted and not source.table.trouble and share_is_left:
-            source.table.look(datetime.now(UTC))
-        if pressed(0 if share_is_left and not source.table.is_counted else left_s) in ("q", "Q", "\x03", "\x1b"):
+        is_counting = table.is_large and left_s > interval_s - counting_s
+        if is_counting:
+            table.look(datetime.now(UTC))
+        if pressed(0 if is_counting else left_s) in ("q", "Q", "\x03", "\x1b"):
             return True
     return False

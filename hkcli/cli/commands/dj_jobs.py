@@ -7,7 +7,7 @@ import click
 
 from hkcli.api.errors import HerokuError
 from hkcli.cli.context import Run, app_command, confirm_option, json_option
-from hkcli.cli.dj_source import Source, opened
+from hkcli.cli.dj_source import Source, opened, sharers
 from hkcli.cli.units import jobs_text
 
 if TYPE_CHECKING:
@@ -20,16 +20,27 @@ MOST_LISTED = 1000
 @click.option("--failed", "state", flag_value="FAILED", help="only those that were given up")
 @click.option("--running", "state", flag_value="RUNNING", help="only those that a worker has locked")
 @click.option("--waiting", "state", flag_value="WAITING", help="only those that wait")
+@click.option("--job", metavar="NAME", help="only of this class")
 @click.option("--queue", metavar="QUEUE", help="only of this queue")
+@click.option("--matching", metavar="TEXT", help="only with this text in handler or error")
 @click.option("-n", "--num", type=click.IntRange(1, MOST_LISTED), default=50, metavar="COUNT", help="how many")
 @json_option
-def dj_jobs(run: Run, state: str | None, queue: str | None, num: int, as_json: bool) -> None:
+def dj_jobs(
+    run: Run,
+    state: str | None,
+    job: str | None,
+    queue: str | None,
+    matching: str | None,
+    num: int,
+    as_json: bool,
+) -> None:
     """List jobs, with the reason why each waits."""
     with opened(run) as source:
         from hkcli.dj.status import Selection, State, explain, with_log
 
         now = datetime.now(UTC)
-        rows = source.table.listed(Selection(state=State[state or "ANY"], queue=queue), now, num)
+        wanted = Selection((), State[state or "ANY"], queue, matching, job)
+        rows = source.table.listed(wanted, now, num)
         if not as_json:
             source.read_log()
         facts = with_log(source.facts(), source.log)
@@ -37,7 +48,7 @@ def dj_jobs(run: Run, state: str | None, queue: str | None, num: int, as_json: b
         run.out.json([row_document(row) | {"reason": explain(row, now, facts).text} for row in rows])
         return
     if not rows:
-        run.out.talk(f"No such jobs on {run.app}" if state or queue else f"No jobs on {run.app}")
+        run.out.talk(f"No such jobs on {run.app}" if wanted != Selection() else f"No jobs on {run.app}")
         return
     columns = ["Id", "Job", "Queue", "Prio", "Tries", "Why", "Error"]
     run.out.table(columns, [listed_row(row, explain(row, now, facts).text) for row in rows])
@@ -77,7 +88,7 @@ def dj_show(run: Run, job_id: int, as_json: bool) -> None:
     row = found.row
     run.out.header(f"{row.id} {found.name}")
     times = {
-        "Created at": found.created_at,
+        "Created at": row.created_at,
         "Run at": row.run_at,
         "Locked at": row.locked_at,
         "Gave up at": row.failed_at,
@@ -96,11 +107,12 @@ def dj_show(run: Run, job_id: int, as_json: bool) -> None:
 
 
 def chosen_options(function: Any) -> Any:
-    """IDs, or any of --failed, --queue QUEUE and --matching TEXT; and --dry-run."""
+    """IDs, or any of --failed, --job NAME, --queue QUEUE and --matching TEXT; and --dry-run."""
     for option in (
         click.option("--dry-run", is_flag=True, help="say how many, and change nothing"),
         click.option("--queue", metavar="QUEUE", help="those of this queue"),
         click.option("--matching", metavar="TEXT", help="those with this text in handler or error"),
+        click.option("--job", metavar="NAME", help="those of this class"),
         click.option("--failed", is_flag=True, help="those that were given up"),
         click.argument("ids", metavar="[ID...]", nargs=-1, type=int),
     ):
@@ -108,12 +120,14 @@ def chosen_options(function: Any) -> Any:
     return function
 
 
-def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | None, queue: str | None) -> list[int]:
+def chosen(
+    source: Source, ids: tuple[int, ...], failed: bool, job: str | None, matching: str | None, queue: str | None
+) -> list[int]:
     """The jobs that the words mean. Raises click.UsageError, HerokuError."""
     from hkcli.dj.status import Selection, State
 
-    if bool(ids) == (failed or matching is not None or queue is not None):
-        raise click.UsageError("Name jobs by ID, or choose them by --failed, --queue and --matching.")
+    if bool(ids) == (failed or job is not None or matching is not None or queue is not None):
+        raise click.UsageError("Name jobs by ID, or choose them by --failed, --job, --queue and --matching.")
     if matching is not None and not matching.strip():
         raise click.UsageError("--matching is empty, which is every job. Give a text.")
     if ids:
@@ -121,7 +135,7 @@ def chosen(source: Source, ids: tuple[int, ...], failed: bool, matching: str | N
         if missing := [str(each) for each in ids if each not in present]:
             raise HerokuError(f"{source.run.app} has no job {', '.join(missing)}. Nothing was changed.")
     state = State.FAILED if failed else State.ANY
-    wanted = Selection(tuple(dict.fromkeys(ids)), state, queue, matching)
+    wanted = Selection(tuple(dict.fromkeys(ids)), state, queue, matching, job)
     return source.table.selected(wanted, datetime.now(UTC))
 
 
@@ -133,6 +147,7 @@ def dj_retry(
     run: Run,
     ids: tuple[int, ...],
     failed: bool,
+    job: str | None,
     matching: str | None,
     queue: str | None,
     dry_run: bool,
@@ -144,7 +159,7 @@ def dj_retry(
     Running ones are left alone.
     """
     with opened(run) as source:
-        found = chosen(source, ids, failed, matching, queue)
+        found = chosen(source, ids, failed, job, matching, queue)
         if is_only_said(run, "tried again", found, dry_run):
             return
         if not ids:
@@ -163,6 +178,7 @@ def dj_remove(
     run: Run,
     ids: tuple[int, ...],
     failed: bool,
+    job: str | None,
     matching: str | None,
     queue: str | None,
     dry_run: bool,
@@ -171,7 +187,7 @@ def dj_remove(
 ) -> None:
     """Delete jobs for good; running ones are left alone."""
     with opened(run) as source:
-        found = chosen(source, ids, failed, matching, queue)
+        found = chosen(source, ids, failed, job, matching, queue)
         if is_only_said(run, "removed", found, dry_run):
             return
         run.confirm(confirm, f"{jobs_text(len(found))} on {run.app} will be deleted for good.")
@@ -183,29 +199,47 @@ def dj_remove(
 
 @app_command("dj:unlock")
 @click.option("--dry-run", is_flag=True, help="say which, and change nothing")
+@confirm_option
 @json_option
-def dj_unlock(run: Run, dry_run: bool, as_json: bool) -> None:
-    """Free jobs that gone workers have locked."""
+def dj_unlock(run: Run, dry_run: bool, confirm: str | None, as_json: bool) -> None:
+    """Free jobs that gone workers have locked.
+
+    It asks first where another app with the same database may have locked them.
+    """
     with opened(run) as source:
-        from hkcli.dj.status import Selection, State, dead_locks, with_log
+        from hkcli.dj.status import Selection, State, dead_locks, doubtful, explain, with_log
 
         source.read_log()
         now, facts = datetime.now(UTC), with_log(source.facts(), source.log)
         locked = source.table.listed(Selection(state=State.RUNNING), now, MOST_LISTED)
         dead = dead_locks(locked, facts, now)
-        changed = 0
+        doubts = doubtful(dead, facts, now)
+        others = sharers(run) if doubts else []
+        if others:
+            dead = [row for row in dead if row not in doubts]
+            run.out.talk(f"Of {jobs_text(len(doubts))} it cannot be told: {', '.join(others)} uses the same database.")
         for row in dead:
-            run.out.talk(f"{row.id} {row.name} is locked by {row.locked_by}, which is gone")
+            run.out.talk(f"{row.id} {row.name} is {explain(row, now, facts).text}")
+        changed = 0
         if not dead:
             unsure = sum(facts.is_gone(row.locked_by or "") is None for row in locked)
             why = "not every dyno that may be a worker is named by the log"
             tail = f" Of {jobs_text(unsure)} it cannot be told: {why}." if unsure else ""
-            run.out.talk(f"No job on {run.app} is locked by a worker that is gone.{tail}")
+            run.out.talk(f"No job on {run.app} is known to be locked by a worker that is gone.{tail}")
         elif not dry_run:
+            if doubts and not others:
+                run.confirm(confirm, may_live_elsewhere(run.app, len(doubts)))
             with run.out.progress(f"Unlocking {jobs_text(len(dead))} on {run.app}") as step:
                 changed = source.table.unlock(dead)
                 step.done(of_all(changed, [row.id for row in dead], "unlocked"))
         say_changed(run, [row.id for row in dead], changed)
+
+
+def may_live_elsewhere(app: str, count: int) -> str:
+    return (
+        f"{jobs_text(count)} on {app} will be unlocked whose worker is on none of its dynos. Should another app use the"
+        f" same database, by a copy of its DATABASE_URL, its workers may be at work on them: they would run twice."
+    )
 
 
 def is_only_said(run: Run, what: str, found: list[int], dry_run: bool) -> bool:

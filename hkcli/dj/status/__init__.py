@@ -22,16 +22,18 @@ from hkcli.dj.era import ERA_4, Era, UnknownEra
 from hkcli.dj.settings import WORKER_NAME
 from hkcli.dj.status import jobs
 from hkcli.dj.status.census import Census, Row, Statements
-from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks
+from hkcli.dj.status.jobs import Detail, Selection, State, dead_locks, doubtful
 from hkcli.dj.status.names import brief_name
 from hkcli.dj.status.reading import can_be_there, reading_engine, writing_engine
-from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, span, works_jobs
-from hkcli.dj.status.snapshot import Snapshot, compose, document, with_log
+from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, brief_span, explain, span, works_jobs
+from hkcli.dj.status.snapshot import AXES_S, SLOTS, Snapshot, axis_s, compose, document, with_log
 from hkcli.dj.status.verdict import Level, Verdict, verdict
 from hkcli.dj.status.worker_log import Mark, Minute, WorkerLog
 from hkcli.dj.table import TableMissing, read_table
 
 __all__ = [
+    "AXES_S",
+    "SLOTS",
     "DatabaseError",
     "Detail",
     "Facts",
@@ -47,10 +49,13 @@ __all__ = [
     "Verdict",
     "WorkerFact",
     "WorkerLog",
+    "axis_s",
     "brief_name",
+    "brief_span",
     "compose",
     "dead_locks",
     "document",
+    "doubtful",
     "explain",
     "free_jobs_of_host",
     "span",
@@ -120,6 +125,11 @@ class JobTable:
         """Whether every row was counted once at least."""
         tally = self._census.tally if self._census else None
         return tally is not None and tally.ended_at is not None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether one look does not count all of it, so that more of them in between make the figures younger."""
+        return self._census is not None and self._census.is_walking
 
     def snapshot(self, now: datetime, facts: Facts, log: WorkerLog | None = None, why_no_log: str = "") -> Snapshot:
         return compose(

@@ -4,7 +4,6 @@ A table of some thousand rows is one slice, and its figures are of one moment. A
 its figures are those of the last whole walk, or of the part that was walked so far, and say which.
 """
 
-import heapq
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +15,17 @@ import sqlalchemy as sa
 
 from hkcli.dj.engine import RailsTime, times
 from hkcli.dj.queue import Counts
-from hkcli.dj.status.names import HANDLER_CHARS, brief_name, first_line
+from hkcli.dj.status.names import HANDLER_CHARS, NO_MESSAGE, brief_name, first_line, shape_of
 from hkcli.dj.status.reading import reading
 
-FIRST_SLICE_ROWS, LEAST_SLICE_ROWS, MOST_SLICE_ROWS = 2_000, 100, 20_000
+FIRST_SLICE_ROWS, LEAST_SLICE_ROWS, MOST_SLICE_ROWS = 2_000, 500, 20_000
 SLICE_S = 0.012
-GROUPS_KEPT, LOCKED_KEPT, ERRORS_KEPT, NEXT_KEPT, WAITS_KEPT = 200, 200, 300, 20, 5_000
-ERRORS_A_SLICE, WAITS_A_SLICE = 100, 500
+GROUPS_KEPT, LOCKED_KEPT, FAILURES_KEPT, NEXT_KEPT, WAITS_KEPT = 200, 200, 500, 20, 5_000
+FAILURES_A_SLICE = 2_000
 ERROR_CHARS = 400
+SCATTER, PRIME = 7_919, 1_000_003
+"""Of a sample: spread evenly over ids that follow each other, whatever the step between them."""
+NEWLINE, LINE_CHARS, HEAD = "\n", 200, f"SUBSTR(handler, 1, {HANDLER_CHARS})"
 OTHERS = ("(others)", None)
 """Where rows are counted once there are more queues and priorities than anyone could read."""
 
@@ -42,8 +44,33 @@ class Row:
     locked_by: str | None
     failed_at: datetime | None
     updated_at: datetime | None
+    created_at: datetime | None
     error: str | None
     """The first line of last_error."""
+
+
+@dataclass
+class Failures:
+    """Jobs of one name whose last errors differ in their numbers at most. `error` is the latest of them."""
+
+    name: str
+    error: str
+    count: int = 0
+    gave_up: int = 0
+    latest: datetime | None = None
+    next_run: datetime | None = None
+    example_id: int = 0
+    is_one_text: bool = True
+
+    def add(self, error: str, row: Any) -> None:
+        """`row` is a line of Statements.failures."""
+        self.is_one_text &= error == self.error
+        self.count += row.jobs
+        self.gave_up += int(row.gave_up)  # which is a Decimal on MySQL
+        if row.updated_at and (self.latest is None or row.updated_at >= self.latest):
+            self.latest, self.error, self.example_id = row.updated_at, error, row.id
+        if row.run_at and (self.next_run is None or row.run_at < self.next_run):
+            self.next_run = row.run_at
 
 
 @dataclass
@@ -51,17 +78,19 @@ class Tally:
     """What one walk has counted; `started_at` to `ended_at`, which is None while it goes on."""
 
     started_at: datetime
+    share: int = PRIME
+    """Of how many of PRIME due jobs the wait is kept: all, until they would be too many."""
     ended_at: datetime | None = None
     rows: int = 0
     last_id: int = -(2**63)
     groups: dict[tuple[str | None, int | None], Counter[str]] = field(default_factory=dict)
     oldest: dict[tuple[str | None, int | None], datetime] = field(default_factory=dict)
-    waits_s: list[float] = field(default_factory=list)
-    waits_are_all: bool = True
+    waits: list[tuple[int, float]] = field(default_factory=list)
+    """Place in the sample, and seconds."""
     locked: dict[int, Row] = field(default_factory=dict)
-    errors: list[tuple[float, int, Row]] = field(default_factory=list)
-    """A heap of the newest, by `updated_at`."""
-    errors_are_all: bool = True
+    failures: dict[tuple[str, str], Failures] = field(default_factory=dict)
+    failed: int = 0
+    """Rows that have failed, `failures` or not."""
     upcoming: list[Row] = field(default_factory=list)
 
     @property
@@ -84,47 +113,78 @@ def counts_of(group: Mapping[str, int]) -> Counts:
     )
 
 
+HAS_FAILED = "(last_error IS NOT NULL OR failed_at IS NOT NULL)"
 STATE = """CASE WHEN failed_at IS NOT NULL THEN 'failed' WHEN locked_at IS NOT NULL THEN 'running'
  WHEN COALESCE(attempts, 0) > 0 THEN CASE WHEN run_at <= :now THEN 'retry due' ELSE 'retrying' END
  WHEN run_at <= :now THEN 'due' ELSE 'scheduled' END"""
 IS_DUE = "failed_at IS NULL AND locked_at IS NULL AND run_at <= :now"
 PART = "id > :after AND id <= :upto"
+PLACE = f"(id % {PRIME} * {SCATTER} % {PRIME})"
+BOUNDS = sa.text(
+    "SELECT COUNT(*), MAX(id) FROM (SELECT id FROM delayed_jobs WHERE id > :after ORDER BY id LIMIT :most) AS part"
+)
 ROW_COLUMNS = (
     *("id", "handler", "queue", "priority", "attempts", "run_at", "locked_at", "locked_by", "failed_at", "updated_at"),
-    "last_error",
+    *("created_at", "last_error"),
 )
 
 
 class Statements:
     """All SQL that reads jobs, for one table."""
 
-    def __init__(self, has_queues: bool) -> None:
+    def __init__(self, has_queues: bool, dialect: str) -> None:
         queue = "queue" if has_queues else "NULL"
-        self.bounds = sa.text(
-            "SELECT COUNT(*), MAX(id) FROM"
-            " (SELECT id FROM delayed_jobs WHERE id > :after ORDER BY id LIMIT :most) AS part"
-        )
         grouped = {"queue": queue, "priority": "priority", "state": STATE, "jobs": "COUNT(*)"}
         grouped["run_at"] = "MIN(CASE WHEN run_at <= :now THEN run_at END)"
+        grouped["failed"] = f"SUM(CASE WHEN {HAS_FAILED} THEN 1 ELSE 0 END)"
         self.groups = select(grouped, f"WHERE {PART} GROUP BY 1, 2, 3")
-        self.waits = select({"run_at": "run_at"}, f"WHERE {PART} AND {IS_DUE} LIMIT {WAITS_A_SLICE}")
+        self.waits = select({"place": PLACE, "run_at": "run_at"}, f"WHERE {PART} AND {IS_DUE} AND {PLACE} < :share")
+        self.failures = failures(dialect)
         self._columns = {name: name for name in ROW_COLUMNS} | {"queue": queue}
         self._columns["handler"] = f"SUBSTR(handler, 1, {HANDLER_CHARS})"
         self._columns["last_error"] = f"SUBSTR(last_error, 1, {ERROR_CHARS})"
         self.locked = self.rows(f"{PART} AND locked_at IS NOT NULL AND failed_at IS NULL", "id", LOCKED_KEPT)
-        self.errors = self.rows(
-            f"{PART} AND (last_error IS NOT NULL OR failed_at IS NOT NULL)", "updated_at DESC", ERRORS_A_SLICE
-        )
         self.upcoming = self.rows(
             f"{PART} AND failed_at IS NULL AND locked_at IS NULL AND run_at > :now", "run_at", NEXT_KEPT
         )
-        whole = {"handler": "handler", "last_error": "last_error", "created_at": "created_at"}
+        whole = {"handler": "handler", "last_error": "last_error"}
         self.whole = select(whole, "WHERE id = :id")
         self.of_ids = self.rows("id IN :ids", "id", 1_000).bindparams(sa.bindparam("ids", expanding=True))
 
     def rows(self, condition: str, order: str, most: int, skip: int = 0) -> Any:
         beyond = f" OFFSET {int(skip)}" if skip else ""
         return select(self._columns, f"WHERE {condition} ORDER BY {order} LIMIT {int(most)}{beyond}")
+
+
+def failures(dialect: str) -> Any:
+    """Failed rows by the lines of the handler in which `brief_name` finds a name, and the error's first line."""
+
+    def place(text: str, what: str) -> str:
+        return f"STRPOS({text}, '{what}')" if dialect == "postgresql" else f"INSTR({text}, '{what}')"
+
+    def first(text: str) -> str:
+        return f"SUBSTR({text}, 1, COALESCE(NULLIF({place(text, NEWLINE)}, 0) - 1, {LINE_CHARS}))"
+
+    def line(beginning: str, of: str) -> str:
+        found = place(HEAD, NEWLINE + beginning)
+        is_there = f"SUBSTR(handler, 1, 100) LIKE '%{of}%' AND {found} > 0"
+        return f"CASE WHEN {is_there} THEN {first(f'SUBSTR(handler, {found} + 1, {LINE_CHARS})')} END"
+
+    error = f"SUBSTR(last_error, 1, {ERROR_CHARS})"
+    begins_blank = f"SUBSTR(last_error, 1, 1) IN (' ', '{NEWLINE}')"
+    columns = {
+        "tag": first(f"SUBSTR(handler, 1, {LINE_CHARS})"),
+        "active_job": line("  job_class:", "ActiveJob::"),
+        "target": line("object:", "Delayed::PerformableMethod"),
+        "method": line("method", "Delayed::PerformableMethod"),
+        "error": f"CASE WHEN {begins_blank} THEN {error} ELSE {first(error)} END",
+        "jobs": "COUNT(*)",
+        "gave_up": "SUM(CASE WHEN failed_at IS NOT NULL THEN 1 ELSE 0 END)",
+        "updated_at": "MAX(updated_at)",
+        "run_at": "MIN(CASE WHEN failed_at IS NULL THEN run_at END)",
+        "id": "MAX(id)",
+    }
+    return select(columns, f"WHERE {PART} AND {HAS_FAILED} GROUP BY 1, 2, 3, 4, 5 LIMIT {FAILURES_A_SLICE}")
 
 
 def select(columns: Mapping[str, str], rest: str) -> Any:
@@ -134,11 +194,14 @@ def select(columns: Mapping[str, str], rest: str) -> Any:
     return statement.columns(*(sa.column(name, RailsTime() if name.endswith("_at") else None) for name in columns))
 
 
+def text_of(value: str | bytes | None) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
+
 def row_of(row: Any) -> Row:
-    handler = row.handler.decode("utf-8", "replace") if isinstance(row.handler, bytes) else str(row.handler or "")
     return Row(
         id=row.id,
-        name=brief_name(handler),
+        name=brief_name(text_of(row.handler)),
         queue=row.queue,
         priority=row.priority or 0,
         attempts=row.attempts or 0,
@@ -147,6 +210,7 @@ def row_of(row: Any) -> Row:
         locked_by=row.locked_by,
         failed_at=row.failed_at,
         updated_at=row.updated_at,
+        created_at=row.created_at,
         error=first_line(row.last_error) if row.last_error else None,
     )
 
@@ -156,7 +220,7 @@ class Census:
 
     def __init__(self, engine: sa.Engine, has_queues: bool) -> None:
         self.engine = engine
-        self.statements = Statements(has_queues)
+        self.statements = Statements(has_queues, engine.dialect.name)
         self._whole: Tally | None = None
         self._walk: Tally | None = None
         self._most = FIRST_SLICE_ROWS
@@ -164,6 +228,11 @@ class Census:
     @property
     def tally(self) -> Tally | None:
         return self._whole or self._walk
+
+    @property
+    def is_walking(self) -> bool:
+        """Whether a walk is under way."""
+        return self._walk is not None
 
     def advance(self, now: datetime, budget_s: float) -> bool:
         """Count on for about this long, at least one slice; True when a walk came to its end."""
@@ -177,19 +246,16 @@ class Census:
                 return is_whole
 
     def _slice(self, now: datetime) -> bool:
-        walk = self._walk = self._walk or Tally(now)
+        walk = self._walk = self._walk or Tally(now, self._share())
         with reading(self.engine) as connection, connection.begin():
-            count, upto = connection.execute(self.statements.bounds, {"after": walk.last_id, "most": self._most}).one()
+            count, upto = connection.execute(BOUNDS, {"after": walk.last_id, "most": self._most}).one()
             if count:
-                bounds = {"after": walk.last_id, "upto": upto, "now": now}
-                take(
-                    walk,
-                    {
-                        name: connection.execute(getattr(self.statements, name), used(name, bounds)).all()
-                        for name in ("groups", "locked", "errors", "upcoming", "waits")
-                    },
-                    now,
-                )
+                bounds = {"after": walk.last_id, "upto": upto, "now": now, "share": walk.share}
+                found = {
+                    name: connection.execute(getattr(self.statements, name), {each: bounds[each] for each in wanted})
+                    for name, wanted in WANTED.items()
+                }
+                take(walk, found, now)
                 walk.rows += count
                 walk.last_id = upto
         if count == self._most:
@@ -198,9 +264,19 @@ class Census:
         self._whole, self._walk = walk, None
         return True
 
+    def _share(self) -> int:
+        """Of the due jobs of a table that was too large for all of them: what was right, or twice as much."""
+        return min(PRIME, self._whole.share * 2) if self._whole else PRIME
 
-def used(name: str, bounds: dict[str, Any]) -> dict[str, Any]:
-    return bounds if name in ("groups", "upcoming", "waits") else {key: bounds[key] for key in ("after", "upto")}
+
+WANTED = {
+    "groups": ("after", "upto", "now"),
+    "locked": ("after", "upto"),
+    "failures": ("after", "upto"),
+    "upcoming": ("after", "upto", "now"),
+    "waits": ("after", "upto", "now", "share"),
+}
+"""What each statement of a slice is told."""
 
 
 def next_size(rows: int, took_s: float) -> int:
@@ -212,24 +288,33 @@ def next_size(rows: int, took_s: float) -> int:
 
 def take(walk: Tally, found: Mapping[str, Any], now: datetime) -> None:
     """Add what one slice found."""
-    for queue, priority, state, count, run_at in found["groups"]:
+    for queue, priority, state, count, run_at, failed in found["groups"]:
         key: tuple[str | None, int | None] = (queue, priority)
         if key not in walk.groups and len(walk.groups) >= GROUPS_KEPT:
             key = OTHERS
         walk.groups.setdefault(key, Counter())[state] += count
+        walk.failed += int(failed)
         if run_at and state in ("due", "retry due"):
             walk.oldest[key] = min(run_at, walk.oldest.get(key, run_at))
     for row in found["locked"]:
         if len(walk.locked) < LOCKED_KEPT:
             walk.locked[row.id] = row_of(row)
-    walk.errors_are_all &= len(found["errors"]) < ERRORS_A_SLICE
-    for row in found["errors"]:
-        heapq.heappush(walk.errors, ((row.updated_at or now).timestamp(), row.id, row_of(row)))
-        if len(walk.errors) > ERRORS_KEPT:
-            heapq.heappop(walk.errors)
-            walk.errors_are_all = False
+    for row in found["failures"]:
+        take_failures(walk, row)
     upcoming = [*walk.upcoming, *(row_of(row) for row in found["upcoming"])]
     walk.upcoming = sorted(upcoming, key=lambda row: row.run_at or now)[:NEXT_KEPT]
-    walk.waits_are_all &= len(found["waits"]) < WAITS_A_SLICE and len(walk.waits_s) < WAITS_KEPT
-    walk.waits_s += [(now - row.run_at).total_seconds() for row in found["waits"] if row.run_at]
-    del walk.waits_s[WAITS_KEPT:]
+    walk.waits += [(row.place, (now - row.run_at).total_seconds()) for row in found["waits"] if row.run_at]
+    while len(walk.waits) > WAITS_KEPT:
+        walk.share //= 2
+        walk.waits = [each for each in walk.waits if each[0] < walk.share]
+
+
+def take_failures(walk: Tally, row: Any) -> None:
+    name = brief_name("\n".join(text_of(line) for line in (row.tag, row.active_job, row.target, row.method) if line))
+    error = first_line(text_of(row.error)) if row.error else NO_MESSAGE
+    key = (name, shape_of(error))
+    if key not in walk.failures:
+        if len(walk.failures) >= FAILURES_KEPT:
+            return
+        walk.failures[key] = Failures(name, error)
+    walk.failures[key].add(error, row)

@@ -1,5 +1,6 @@
 """Single jobs: listed, shown whole, and what an operator may do to them. A job that runs is never touched."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,8 @@ from hkcli.dj.claiming import MAX_RUN_TIME
 from hkcli.dj.engine import times
 from hkcli.dj.handlers import job_name
 from hkcli.dj.ruby import RubyObject
-from hkcli.dj.status.census import IS_DUE, Row, Statements, row_of
+from hkcli.dj.status.census import BOUNDS, IS_DUE, Row, Statements, row_of, text_of
+from hkcli.dj.status.names import HANDLER_CHARS, UNREADABLE, brief_name
 from hkcli.dj.status.reading import reading
 from hkcli.dj.status.reasons import Facts
 from hkcli.dj.table import UNLOCK
@@ -21,6 +23,8 @@ from hkcli.dj.table import UNLOCK
 BATCH = 500
 LOOK_THROUGH_ROWS = 20_000
 AT_LARGE = "failed_at IS NULL AND locked_at IS NULL"
+NAME_PARTS = re.compile(r"\w+(?:::\w+)*")
+"""Of a name, what the handler has: `Report` and `build` of `Report.build`."""
 HAS_TEXT = "(handler LIKE :text ESCAPE '!' OR last_error LIKE :text ESCAPE '!')"
 AT_REST = "(locked_at IS NULL OR failed_at IS NOT NULL)"
 RETRY_SQL = f"{UNLOCK}, attempts = 0, run_at = :now, failed_at = NULL, updated_at = :now WHERE id IN :ids AND {AT_REST}"
@@ -45,21 +49,33 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which jobs an action is for: by id, or those in a state, of a queue, whose handler or error has a text."""
+    """Which jobs an action is for: by id, or those in a state, of a queue, whose handler or error has a text.
+
+    `job` is the name that `brief_name` gives them.
+    """
 
     ids: tuple[int, ...] = ()
     state: State = State.ANY
     queue: str | None = None
     matching: str | None = None
+    job: str | None = None
+
+    def has_name(self, row: Any) -> bool:
+        """`row` is as the database returns it."""
+        return self.job is None or brief_name(text_of(row.handler)) == self.job
 
     def condition(self, now: datetime) -> tuple[str, dict[str, Any]]:
-        """As SQL, with its values."""
+        """As SQL, with its values; rows that it finds may still not have the name."""
         condition = self.state.value[0]
         values: dict[str, Any] = {"now": now} if ":now" in condition else {}
         if self.queue is not None:
             condition, values["queue"] = f"{condition} AND queue = :queue", self.queue
         if self.matching is not None:
             condition, values["text"] = f"{condition} AND {HAS_TEXT}", f"%{escaped(self.matching)}%"
+        parts = [] if self.job is None or self.job == UNREADABLE else NAME_PARTS.findall(self.job)
+        for place, part in enumerate(parts):
+            condition = f"{condition} AND handler LIKE :part{place} ESCAPE '!'"
+            values[f"part{place}"] = f"%{escaped(part)}%"
         return condition, values
 
 
@@ -71,7 +87,6 @@ class Detail:
     """What the job was made with, in Ruby's notation; empty when the handler cannot be read."""
     handler: str
     last_error: str | None
-    created_at: datetime | None
 
 
 def listed(
@@ -79,9 +94,21 @@ def listed(
 ) -> list[Row]:
     """`order` is that in which workers take jobs, for states that have none of their own."""
     condition, values = wanted.condition(now)
-    statement = statements.rows(condition, wanted.state.value[1] or f"{order}, id", most, skip)
-    with reading(engine) as connection, connection.begin():
-        return [row_of(row) for row in connection.execute(statement, values)]
+
+    def found(limit: int, offset: int = 0) -> Sequence[Any]:
+        statement = statements.rows(condition, wanted.state.value[1] or f"{order}, id", limit, offset)
+        with reading(engine) as connection, connection.begin():
+            return connection.execute(statement, values).all()
+
+    if wanted.job is None:
+        return [row_of(row) for row in found(most, skip)]
+    limit = skip + most + BATCH
+    while True:
+        rows = found(limit)
+        named = [row for row in rows if wanted.has_name(row)]
+        if len(named) >= skip + most or len(rows) < limit or limit >= LOOK_THROUGH_ROWS:
+            return [row_of(row) for row in named[skip : skip + most]]
+        limit = LOOK_THROUGH_ROWS
 
 
 def rows_of(engine: sa.Engine, statements: Statements, ids: Sequence[int]) -> list[Row]:
@@ -103,8 +130,8 @@ def detail(engine: sa.Engine, statements: Statements, job_id: int) -> Detail | N
         row = connection.execute(whole, {"id": job_id}).one_or_none()
     if row is None:
         return None
-    handler = row.handler.decode("utf-8", "replace") if isinstance(row.handler, bytes) else str(row.handler or "")
-    return Detail(found[0], job_name(handler), fields_of(handler), handler, row.last_error, row.created_at)
+    handler = text_of(row.handler)
+    return Detail(found[0], job_name(handler), fields_of(handler), handler, row.last_error)
 
 
 def fields_of(handler: str) -> tuple[tuple[str, str], ...]:
@@ -122,13 +149,17 @@ def selected(engine: sa.Engine, selection: Selection, now: datetime) -> list[int
     if selection.ids:
         return list(selection.ids)
     condition, values = selection.condition(now)
-    statement = sa.text(f"SELECT id FROM delayed_jobs WHERE id > :after AND id <= :upto AND {condition} ORDER BY id")
+    columns = "id" if selection.job is None else f"id, SUBSTR(handler, 1, {HANDLER_CHARS}) AS handler"
+    statement = sa.text(
+        f"SELECT {columns} FROM delayed_jobs WHERE id > :after AND id <= :upto AND {condition} ORDER BY id"
+    )
     if "now" in values:
         statement = statement.bindparams(*times("now"))
     found: list[int] = []
     for after, upto in parts(engine):
         with reading(engine) as connection, connection.begin():
-            found += connection.scalars(statement, {"after": after, "upto": upto, **values}).all()
+            rows = connection.execute(statement, {"after": after, "upto": upto, **values})
+            found += [row.id for row in rows if selection.has_name(row)]
     return found
 
 
@@ -140,10 +171,9 @@ def escaped(text: str) -> str:
 def parts(engine: sa.Engine) -> Iterator[tuple[int, int]]:
     """The table's ids as ranges that each hold a bounded number of rows."""
     after = -(2**63)
-    bounds = Statements(False).bounds
     while True:
         with reading(engine) as connection, connection.begin():
-            count, upto = connection.execute(bounds, {"after": after, "most": LOOK_THROUGH_ROWS}).one()
+            count, upto = connection.execute(BOUNDS, {"after": after, "most": LOOK_THROUGH_ROWS}).one()
         if not count:
             return
         yield after, upto
@@ -173,6 +203,15 @@ def dead_locks(locked: Sequence[Row], facts: Facts, now: datetime, max_run: time
         row
         for row in locked
         if row.locked_by and row.locked_at and (facts.is_gone(row.locked_by) or now - row.locked_at > max_run)
+    ]
+
+
+def doubtful(dead: Sequence[Row], facts: Facts, now: datetime, max_run: timedelta = MAX_RUN_TIME) -> list[Row]:
+    """Those of `dead_locks` that workers of another app with the same database may hold."""
+    return [
+        row
+        for row in dead
+        if not facts.is_surely_gone(row.locked_by or "") and row.locked_at and now - row.locked_at <= max_run
     ]
 
 

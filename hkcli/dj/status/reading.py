@@ -17,6 +17,8 @@ from hkcli.dj.engine import READ_ONLY, url_of
 STATEMENT_TIMEOUT_MS = 3_000
 WRITE_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_S = 5
+NETWORK = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+"""When libpq takes a network for dead, on which a statement's own limit comes to nothing; milliseconds, seconds."""
 MYSQL_SCHEMES = ("mysql", "mysql2", "mysql+pymysql")
 
 
@@ -26,7 +28,7 @@ def reading_engine(database_url: str) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         return sqlite_engine(Path(url.database or ""))
     if url.get_backend_name() == "mysql":
-        engine = mysql_engine(url)
+        engine = mysql_engine(url, STATEMENT_TIMEOUT_MS)
         sa.event.listen(engine, "connect", read_only_mysql)
         return engine
     engine = sa.create_engine(with_tls(url), pool_size=1, pool_pre_ping=True, connect_args=postgresql_arguments())
@@ -41,7 +43,7 @@ def writing_engine(database_url: str) -> sa.Engine:
         check_file(Path(url.database or ""))
         return sqlite_engine(Path(url.database or ""), writes=True)
     if url.get_backend_name() == "mysql":
-        return mysql_engine(url)
+        return mysql_engine(url, WRITE_TIMEOUT_MS)
     engine = sa.create_engine(with_tls(url), pool_size=1, connect_args=postgresql_arguments())
     sa.event.listen(engine, "connect", patient_postgresql)
     return engine
@@ -87,7 +89,8 @@ def is_here(host: str | None) -> bool:
 
 
 def postgresql_arguments() -> dict[str, Any]:
-    return {"application_name": "heroku dj", "connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": None}
+    ours = {"application_name": "heroku dj", "connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": None}
+    return ours | NETWORK
 
 
 def read_only_postgresql(connection: Any, _record: object) -> None:
@@ -97,9 +100,9 @@ def read_only_postgresql(connection: Any, _record: object) -> None:
     connection.commit()
 
 
-def mysql_engine(url: sa.URL) -> sa.Engine:
+def mysql_engine(url: sa.URL, timeout_ms: int) -> sa.Engine:
     """Over TLS to a database elsewhere. The driver would go on without where the server has none; we do not."""
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "read_timeout": timeout_ms / 1000}
     if is_here(url.host):
         return sa.create_engine(url, pool_size=1, connect_args=arguments)
     engine = sa.create_engine(url, pool_size=1, connect_args={**arguments, "ssl": {"check_hostname": False}})
@@ -134,6 +137,15 @@ def check_file(path: Path) -> None:
         )
 
 
+def file_of(path: Path) -> tuple[int, int] | None:
+    """Which file this is: one that was taken away or replaced lives on for those who have it open."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def sqlite_engine(path: Path, writes: bool = False) -> sa.Engine:
     """A file that is used as its own programs leave it: nothing is made, and its journal mode stays as it is."""
     timeout_ms = WRITE_TIMEOUT_MS if writes else STATEMENT_TIMEOUT_MS
@@ -147,8 +159,17 @@ def sqlite_engine(path: Path, writes: bool = False) -> sa.Engine:
         connection.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         return connection
 
+    def remember(_connection: object, record: Any) -> None:
+        record.info["file"] = file_of(path)
+
+    def check(_connection: object, record: Any, _proxy: object) -> None:
+        if record.info["file"] != file_of(path):
+            raise sa.exc.DisconnectionError
+
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     engine = sa.create_engine("sqlite://", creator=open_file, poolclass=sa.pool.QueuePool, pool_size=1, max_overflow=2)
+    sa.event.listen(engine, "connect", remember)
+    sa.event.listen(engine, "checkout", check)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 

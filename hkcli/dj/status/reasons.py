@@ -62,6 +62,8 @@ class Facts:
     config: Mapping[str, str] = field(default_factory=dict)
     """Config vars, for what they keep workers from taking."""
     has_addon: bool = False
+    knows_all_dynos: bool = False
+    """`is_living` knows the dynos of every app, not those of this one alone."""
 
     @property
     def up(self) -> int | None:
@@ -87,6 +89,15 @@ class Facts:
         if any(each.name == worker for each in up):
             return False
         return True if dyno and not self.has_strangers and all(each.name for each in up) else None
+
+    def is_surely_gone(self, worker: str) -> bool:
+        """And cannot be that of another app with the same database, of whose dynos this one is not told."""
+        if worker in self.gone:
+            return True
+        names = [*self.gone, *(each.name for each in self.workers or () if each.name)]
+        own_hosts = {found[1] for name in names if (found := DYNO.match(name))}
+        dyno = DYNO.match(worker)
+        return bool(self.is_gone(worker) and dyno and (self.knows_all_dynos or dyno[1] in own_hosts))
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,8 @@ def of_lock(row: Row, now: datetime, facts: Facts, on_app: str) -> Reason:
     held_s = (now - row.locked_at).total_seconds() if row.locked_at else 0
     gone = facts.is_gone(row.locked_by or "")
     if gone:
-        return Reason(f"locked by {row.locked_by}, which is gone", f"heroku dj:unlock{on_app}", True)
+        what = "is gone" if facts.is_surely_gone(row.locked_by or "") else "is on none of this app's dynos"
+        return Reason(f"locked by {row.locked_by}, which {what}", f"heroku dj:unlock{on_app}", True)
     if held_s > MAX_RUN_TIME.total_seconds():
         return Reason(f"locked for {span(held_s)}, longer than any job may run", f"heroku dj:unlock{on_app}", True)
     by = f"on {row.locked_by}" if gone is False else f"by {row.locked_by}, if that still lives"
@@ -190,3 +202,8 @@ def span(seconds: float) -> str:
             rest = whole % unit_s // smaller_s
             return f"{whole // unit_s} {letter}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def brief_span(seconds: float) -> str:
+    """In one unit: `3 h` for all that is less than four."""
+    return " ".join(span(seconds).split()[:2])

@@ -10,11 +10,13 @@ from math import ceil
 from typing import Any
 
 from hkcli.dj.queue import Counts
-from hkcli.dj.status.census import Row, Tally, counts_of
+from hkcli.dj.status.census import PRIME, Row, Tally, counts_of
+from hkcli.dj.status.names import common_text, shape_of
 from hkcli.dj.status.reasons import Facts, Reason, WorkerFact, explain, of_waiting
 from hkcli.dj.status.worker_log import SLICE_S, Mark, Minute, WorkerLog
 
-MINUTES_SHOWN = 30
+SLOTS, AXES_S = 30, (300, 600, 1800)
+"""Into how many parts the time that charts show is cut, and how long it is: the shortest that holds what is known."""
 PACE_S = 120
 """Of how much time the pace of work is the mean."""
 GIVEN_UP = "given up: their attempts are used up"
@@ -46,10 +48,13 @@ class Running:
 
 @dataclass(frozen=True)
 class ErrorGroup:
-    """Failures of one kind of job with one message. `next_run` is the soonest retry."""
+    """Failed jobs of one name with one message, numbers in it aside. `next_run` is the soonest retry."""
 
     name: str
     error: str
+    """With # in place of the numbers, where they differ."""
+    text: str
+    """What all of them have in their error."""
     count: int
     gave_up: int
     latest: datetime | None
@@ -89,15 +94,22 @@ class Snapshot:
     oldest_due_s: float | None = None
     wait_p50_s: float | None = None
     wait_p95_s: float | None = None
+    wait_is_estimated: bool = False
+    """These two are of a sample: more jobs are due than are looked at for them."""
     run_p50_s: float | None = None
     run_p95_s: float | None = None
     done_per_minute: float | None = None
     failed_per_minute: float | None = None
     running: tuple[Running, ...] = ()
     errors: tuple[ErrorGroup, ...] = ()
+    errors_elsewhere: int = 0
+    """Failed jobs of more kinds than are kept apart."""
     upcoming: tuple[Row, ...] = ()
     workers: tuple[WorkerFact, ...] | None = None
     minutes: tuple[Minute | None, ...] = ()
+    axis_s: int = AXES_S[-1]
+    slots: tuple[Minute | None, ...] = ()
+    """Of the last `axis_s`, the present one last."""
     marks: tuple[Mark, ...] = ()
     kinds: tuple[KindSeen, ...] = ()
     gave_up: int | None = None
@@ -169,8 +181,10 @@ def with_log(facts: Facts, log: WorkerLog | None) -> Facts:
     return replace(facts, workers=tuple(workers), gone=gone)
 
 
-def with_locks(workers: tuple[WorkerFact, ...] | None, locked: Sequence[Row]) -> tuple[WorkerFact, ...] | None:
-    """What the table says a worker does is newer than what its log said."""
+def with_locks(
+    workers: tuple[WorkerFact, ...] | None, locked: Sequence[Row], are_all: bool
+) -> tuple[WorkerFact, ...] | None:
+    """What the table says a worker does is newer than what its log said; `are_all`: there are no other locks."""
     if workers is None:
         return None
     held = {row.locked_by: row for row in locked}
@@ -179,16 +193,18 @@ def with_locks(workers: tuple[WorkerFact, ...] | None, locked: Sequence[Row]) ->
         row = held.get(worker.name) if worker.name else None
         if row:
             found.append(replace(worker, job=row.name, job_id=row.id, job_since=row.locked_at))
+        elif worker.job and are_all:
+            found.append(replace(worker, job=None, job_id=None, job_since=None))
         else:
-            found.append(replace(worker, job=None, job_id=None, job_since=None) if worker.job else worker)
+            found.append(worker)
     return tuple(found)
 
 
 def of_table(screen: Snapshot, tally: Tally, locked: Sequence[Row], facts: Facts) -> Snapshot:
     now = screen.at
-    waits = sorted(tally.waits_s)
+    waits = sorted(wait_s for _, wait_s in tally.waits)
     oldest = tally.oldest_due
-    workers = with_locks(facts.workers, locked)
+    workers = with_locks(facts.workers, locked, are_all=tally.ended_at == now)
     facts = replace(facts, workers=workers)
     return replace(
         screen,
@@ -199,11 +215,13 @@ def of_table(screen: Snapshot, tally: Tally, locked: Sequence[Row], facts: Facts
         oldest_due_s=(now - oldest).total_seconds() if oldest else None,
         wait_p50_s=quantile(waits, 0.5),
         wait_p95_s=quantile(waits, 0.95),
+        wait_is_estimated=tally.share < PRIME,
         running=tuple(
             Running(row, (now - row.locked_at).total_seconds() if row.locked_at else 0, explain(row, now, facts))
             for row in sorted(locked, key=lambda row: row.locked_at or now)
         ),
-        errors=error_groups([row for _, _, row in tally.errors]),
+        errors=error_groups(tally),
+        errors_elsewhere=tally.failed - sum(each.count for each in tally.failures.values()),
         upcoming=tuple(tally.upcoming),
         waiting=waiting_of(tally, locked, now, facts),
     )
@@ -223,22 +241,20 @@ def groups_of(tally: Tally, now: datetime) -> tuple[Group, ...]:
     )
 
 
-def error_groups(rows: Sequence[Row]) -> tuple[ErrorGroup, ...]:
-    """By kind of job and first line of the error, the latest first."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in sorted(rows, key=lambda row: (row.updated_at is not None, row.updated_at), reverse=True):
-        found.setdefault((row.name, row.error or "(no message was kept)"), []).append(row)
+def error_groups(tally: Tally) -> tuple[ErrorGroup, ...]:
+    """By kind of job and error, the latest first."""
+    found = sorted(tally.failures.values(), key=lambda each: (each.latest is not None, each.latest), reverse=True)
     return tuple(
         ErrorGroup(
-            name,
-            error,
-            len(members),
-            sum(row.failed_at is not None for row in members),
-            members[0].updated_at,
-            min((row.run_at for row in members if row.run_at and not row.failed_at), default=None),
-            members[0].id,
+            each.name,
+            *((each.error, each.error) if each.is_one_text else (shape_of(each.error), common_text(each.error))),
+            each.count,
+            each.gave_up,
+            each.latest,
+            each.next_run,
+            each.example_id,
         )
-        for (name, error), members in found.items()
+        for each in found
     )
 
 
@@ -264,12 +280,15 @@ def waiting_of(tally: Tally, locked: Sequence[Row], now: datetime, facts: Facts)
 
 
 def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
-    minutes = log.minutes(screen.at, MINUTES_SHOWN)
+    minutes = log.minutes(screen.at, AXES_S[-1] // 60)
+    axis = axis_s((screen.at - (log.known_since or screen.at)).total_seconds())
     runs = sorted(log.runs_s)
     done_per_minute, failed_per_minute = pace(log, screen.at)
     return replace(
         screen,
         minutes=tuple(minutes),
+        axis_s=axis,
+        slots=tuple(log.minutes(screen.at, SLOTS, axis // SLOTS)),
         marks=tuple(log.marks),
         kinds=kinds_of(log),
         gave_up=log.gave_up,
@@ -279,6 +298,11 @@ def of_log(screen: Snapshot, log: WorkerLog) -> Snapshot:
         failed_per_minute=failed_per_minute,
         lines_lost=log.lines_lost,
     )
+
+
+def axis_s(age_s: float) -> int:
+    """Seconds that charts show, when the oldest that is known is so old."""
+    return next((each for each in AXES_S if each >= age_s), AXES_S[-1])
 
 
 def kinds_of(log: WorkerLog) -> tuple[KindSeen, ...]:

@@ -28,3 +28,11 @@ class ImportJob:
 
     def perform(self) -> None:
         raise TimeoutError(f"no answer from {self.url}")
+
+
+@dataclass
+class PrintJob:
+    page: int
+
+    def perform(self) -> None:
+        raise RuntimeError(f"no paper for page {self.page}")
