@@ -13,13 +13,16 @@ _heroku() {
   local last=$(( ${#words[@]} - 1 ))
   local cur="${words[last]}" prev="${words[last-1]}" name="${words[1]}"
   local flags="" kind="" choices="" remote="" positional=0 index word value
+  if [[ $cur == --*=* ]]; then
+    prev="${cur%%=*}" cur="${cur#*=}"
+  fi
 
   if (( last == 1 )); then
     _heroku_reply "$cur" <<< "$_heroku_names"
     return
   fi
   case "$name" in
-    login) flags="--browser --expires-in --interactive --json --token --help" ;;
+    login) flags="--browser --expires-in --interactive --json --sso --token --help" ;;
     logout) flags="--json --help" ;;
     whoami) flags="--json --help" ;;
     auth:token) flags="--json --help" ;;
@@ -31,7 +34,7 @@ _heroku() {
     authorizations:revoke) flags="--json --help" ;;
     authorizations:destroy) flags="--json --help" ;;
     keys) flags="--json --long --help" ;;
-    keys:add) flags="--json --yes --help" ;;
+    keys:add) flags="--json --yes --help" kind=file ;;
     keys:remove) flags="--json --help" ;;
     keys:clear) flags="--json --help" ;;
     apps) flags="--all --json --personal --space --team --help" ;;
@@ -54,7 +57,7 @@ _heroku() {
     access:add) flags="--app --json --permissions --remote --help" ;;
     access:update) flags="--app --json --permissions --remote --help" kind=collaborator ;;
     access:remove) flags="--app --json --remote --help" kind=collaborator ;;
-    domains) flags="--app --json --remote --help" ;;
+    domains) flags="--app --json --no-wrap --remote --help" ;;
     domains:add) flags="--app --cert --json --remote --wait --help" ;;
     domains:info) flags="--app --json --remote --help" kind=domain ;;
     domains:wait) flags="--app --json --remote --help" kind=domain ;;
@@ -74,9 +77,9 @@ _heroku() {
     labs:enable) flags="--app --json --remote --help" kind=feature ;;
     labs:disable) flags="--app --confirm --json --remote --help" kind=feature ;;
     git:remote) flags="--app --json --remote --help" ;;
-    git:clone) flags="--app --json --remote --help" ;;
+    git:clone) flags="--app --json --remote --help" kind=file ;;
     git:credentials) flags="--help" ;;
-    addons) flags="--all --app --json --remote --help" ;;
+    addons) flags="--all --app --json --no-wrap --remote --help" ;;
     addons:add) flags="--app --as --confirm --json --name --remote --wait --help" kind=plan ;;
     addons:remove) flags="--app --confirm --force --json --remote --wait --help" kind=addon ;;
     addons:info) flags="--app --json --remote --help" kind=addon ;;
@@ -111,10 +114,10 @@ _heroku() {
     ps:resize) flags="--app --json --remote --help" kind=process-quantity ;;
     ps:kill) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
     restart) flags="--app --dyno-name --json --process-type --remote --help" kind=dyno ;;
-    run) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
-    run:detached) flags="--app --env --json --remote --size --tail --type --help" kind=process-type remote=yes ;;
-    rake) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
-    console) flags="--app --env --exit-code --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
+    run) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" kind=process-type remote=yes ;;
+    run:detached) flags="--app --env --json --no-launcher --remote --size --tail --type --help" kind=process-type remote=yes ;;
+    rake) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" kind=rake-task remote=yes ;;
+    console) flags="--app --env --exit-code --no-launcher --no-stdin --no-tty --remote --size --tty --type --help" remote=yes ;;
     dj) flags="--app --interval --json --max-age --max-failed --once --remote --help" ;;
     dj:jobs) flags="--app --failed --job --json --matching --num --queue --remote --running --waiting --help" ;;
     dj:show) flags="--app --json --remote --help" ;;
@@ -128,7 +131,7 @@ _heroku() {
     releases:rollback) flags="--app --json --remote --help" ;;
     rollback) flags="--app --json --remote --help" ;;
     pg:info) flags="--app --json --remote --help" ;;
-    pg:psql) flags="--app --command --file --remote --help" ;;
+    pg:psql) flags="--app --channel-binding --command --file --remote --help" ;;
     pg:credentials:url) flags="--app --json --name --remote --help" ;;
     quickstart) flags="--keep --help" ;;
     backend:start) flags="--detach --host --json --port --postgres --rate-limit --store --help" ;;
@@ -144,7 +147,7 @@ _heroku() {
     backend:faults:add) flags="--chance --cut-after --cut-bytes --cut-lines --delay --json --provisioning --seed --status --times --help" ;;
     backend:faults:clear) flags="--json --help" ;;
     backend:addons) flags="--json --help" ;;
-    backend:addons:add) flags="--json --production --help" ;;
+    backend:addons:add) flags="--json --production --help" kind=file ;;
     backend:addons:remove) flags="--force --json --help" ;;
     backend:users) flags="--json --help" ;;
     backend:users:add) flags="--json --two-factor-code --unverified --help" ;;
@@ -160,13 +163,13 @@ _heroku() {
   for (( index = 2; index < last; index++ )); do
     word="${words[index]}"
     case "$word" in
-      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--job|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
+      --addons|-a|--app|--as|--browser|-b|--buildpack|-c|--cert|--chance|--channel-binding|--client-id|--client-secret|-c|--command|-c|--confirm|--credential|--cut-after|--cut-bytes|--cut-lines|--delay|-d|--description|-d|--dyno|--dyno-name|-e|--env|-e|--expires-in|-F|--field|-f|--file|--host|-i|--index|--input|--interval|--job|--matching|--max-age|--max-failed|--name|-n|--num|-p|--permissions|-p|--port|--postgres|--process-type|--provisioning|-p|--ps|--queue|--rate-limit|--region|-r|--remote|-s|--scope|--seed|--shell|--since|-s|--size|-s|--source|-s|--space|-s|--stack|--status|--store|-t|--team|--times|--two-factor-code|-t|--type|--wait-interval) (( index++ )) ;;
       -*) ;;
       *) positional=$(( positional + 1 )) ;;
     esac
   done
   if [[ -n $remote ]] && (( positional > 0 )); then
-    COMPREPLY=($(compgen -f -- "$cur"))
+    _heroku_files "$cur"
     return
   fi
   case "$prev" in
@@ -177,6 +180,7 @@ _heroku() {
     -b|--buildpack) kind=other ;;
     -c|--cert) kind=other ;;
     --chance) kind=other ;;
+    --channel-binding) kind=other ;;
     --client-id) kind=other ;;
     --client-secret) kind=other ;;
     -c|--command) kind=other ;;
@@ -192,10 +196,10 @@ _heroku() {
     -e|--env) kind=other ;;
     -e|--expires-in) kind=other ;;
     -F|--field) kind=other ;;
-    -f|--file) kind=other ;;
+    -f|--file) kind=file ;;
     --host) kind=other ;;
     -i|--index) kind=other ;;
-    --input) kind=other ;;
+    --input) kind=file ;;
     --interval) kind=other ;;
     --job) kind=other ;;
     --matching) kind=other ;;
@@ -239,9 +243,21 @@ _heroku() {
     _heroku_reply "$cur" <<< "${choices// /$'\n'}"
   elif [[ $kind == command ]]; then
     _heroku_reply "$cur" <<< "$_heroku_names"
+  elif [[ $kind == file ]]; then
+    _heroku_files "$cur"
   elif [[ -n $kind && $kind != other ]]; then
     _heroku_reply "$cur" < <(_heroku_values "$kind" "${words[@]:2}")
   fi
+}
+
+_heroku_files() {  # CURRENT
+  local value
+  COMPREPLY=()
+  while IFS= read -r value; do
+    COMPREPLY+=("$value")
+  done < <(compgen -f -- "$1")
+  compopt -o filenames 2>/dev/null
+  return 0
 }
 
 _heroku_reply() {  # CURRENT, candidates on stdin; what readline has before a word break already is cut off

@@ -14,7 +14,7 @@ function __heroku_is -a kind  # whether the command is one of the rest, and may 
     for word in $words[3..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --addons -a --app --as --browser -b --buildpack -c --cert --chance --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --job --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
+        else if contains -- $word --addons -a --app --as --browser -b --buildpack -c --cert --chance --channel-binding --client-id --client-secret -c --command -c --confirm --credential --cut-after --cut-bytes --cut-lines --delay -d --description -d --dyno --dyno-name -e --env -e --expires-in -F --field -f --file --host -i --index --input --interval --job --matching --max-age --max-failed --name -n --num -p --permissions -p --port --postgres --process-type --provisioning -p --ps --queue --rate-limit --region -r --remote -s --scope --seed --shell --since -s --size -s --source -s --space -s --stack --status --store -t --team --times --two-factor-code -t --type --wait-interval
             set skip yes
         else if not string match -q -- '-*' $word
             set positional (math $positional + 1)
@@ -90,7 +90,7 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'git:remote' -d 'Make a git remote lead to an app; --remote names it'
     complete -c $program -n __heroku_is_first -a 'git:clone' -d 'Clone an app’s repository; --remote names the remote'
     complete -c $program -n __heroku_is_first -a 'git:credentials' -d 'Answer git’s question for a password; for git alone'
-    complete -c $program -n __heroku_is_first -a 'addons' -d 'List the add-ons of an app'
+    complete -c $program -n __heroku_is_first -a 'addons' -d 'List the add-ons of an app, or of all your apps'
     complete -c $program -n __heroku_is_first -a 'addons:add' -d 'Add an add-on to an app'
     complete -c $program -n __heroku_is_first -a 'addons:remove' -d 'Remove add-ons from an app, with all that they hold'
     complete -c $program -n __heroku_is_first -a 'addons:info' -d 'Show what is known of an add-on'
@@ -170,10 +170,11 @@ for program in heroku hkcli
     complete -c $program -n __heroku_is_first -a 'help' -d 'Show the topics, the commands of one, or how to use one'
     complete -c $program -n __heroku_is_first -a 'autocomplete' -d 'Install completion for your shell: bash, zsh or fish'
     complete -c $program -n __heroku_is_first -a 'version' -d 'Show the version of this program'
-    complete -c $program -n '__heroku_is ours login' -l browser -x -d 'by a page of Heroku’s in this web browser, as in firefox'
-    complete -c $program -n '__heroku_is ours login' -l expires-in -s e -x -d 'how long the login is valid [thirty days]'
+    complete -c $program -n '__heroku_is ours login' -l browser -x -d 'by the platform’s page in this web browser, as in firefox'
+    complete -c $program -n '__heroku_is ours login' -l expires-in -s e -x -d 'how long the login is valid: thirty days, which are also the longest'
     complete -c $program -n '__heroku_is ours login' -l interactive -s i -d 'with email and password, and no offer of the browser'
     complete -c $program -n '__heroku_is ours login logout whoami auth:token authorizations authorizations:create authorizations:info authorizations:update authorizations:rotate authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:update access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:open addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:credentials:url backend:start backend:stop backend:status backend:env backend:reset backend:snapshot backend:snapshot:save backend:snapshot:restore backend:snapshot:remove backend:faults backend:faults:add backend:faults:clear backend:addons backend:addons:add backend:addons:remove backend:users backend:users:add backend:users:remove regions status commands help autocomplete version' -l json -s j -d 'print JSON, the API’s own where there is one'
+    complete -c $program -n '__heroku_is ours login' -l sso -s s -d 'by the same page, which does a company’s single sign-on'
     complete -c $program -n '__heroku_is ours login' -l token -s t -d 'paste an API token instead, or give it on stdin'
     complete -c $program -n '__heroku_is ours login logout whoami auth:token authorizations authorizations:create authorizations:info authorizations:update authorizations:rotate authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:update access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:open addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove logs drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:psql pg:credentials:url quickstart backend:start backend:stop backend:status backend:env backend:reset backend:snapshot backend:snapshot:save backend:snapshot:restore backend:snapshot:remove backend:faults backend:faults:add backend:faults:clear backend:addons backend:addons:add backend:addons:remove backend:users backend:users:add backend:users:remove api regions status commands help autocomplete version' -l help -s h -d 'tell how to use it'
     complete -c $program -n '__heroku_is ours authorizations:create authorizations:update' -l description -s d -x -d 'what it is for'
@@ -202,6 +203,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours destroy apps:destroy domains:clear addons:add addons:remove addons:attach addons:create addons:destroy config:edit dj:retry dj:remove dj:unlock' -l confirm -s c -x -a '(__heroku_values app)' -d 'the app’s name, instead of being asked for it'
     complete -c $program -n '__heroku_is ours access:add' -l permissions -s p -x -d 'on a team’s app: deploy, manage, operate, view'
     complete -c $program -n '__heroku_is ours access:update' -l permissions -s p -x -d 'deploy, manage, operate, view'
+    complete -c $program -n '__heroku_is ours domains addons' -l no-wrap -d 'every row on one line, however long'
     complete -c $program -n '__heroku_is ours domains:add' -l cert -s c -x -d 'certificate of the domain'
     complete -c $program -n '__heroku_is ours domains:add' -l wait -d 'until the domain is ready'
     complete -c $program -n '__heroku_is ours buildpacks:add buildpacks:set buildpacks:remove' -l index -s i -x -d 'place in the order, from 1'
@@ -234,7 +236,8 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours ps:wait' -l with-run -s R -d 'one-off dynos too'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l app -s a -x -a '(__heroku_values app)' -d 'app, or a git remote of it'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l env -s e -x -d 'environment for this dyno'
-    complete -c $program -n '__heroku_is remote run rake console' -l exit-code -s x -d 'exit as the command does: always so'
+    complete -c $program -n '__heroku_is remote run rake console' -l exit-code -s x -d 'not needed: it always is so'
+    complete -c $program -n '__heroku_is remote run run:detached rake console' -l no-launcher -d 'not needed: a command is sent as it was typed'
     complete -c $program -n '__heroku_is remote run rake console' -l no-stdin -d 'leave stdin alone, as in a loop that reads from it'
     complete -c $program -n '__heroku_is remote run rake console' -l no-tty -d 'with or without a terminal there'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l remote -s r -x -a '(__heroku_values remote)' -d 'git remote of the app'
@@ -243,7 +246,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l type -x -a '(__heroku_values process-type)' -d 'process type of the dyno'
     complete -c $program -n '__heroku_is remote run run:detached rake console' -l help -s h -d 'tell how to use it'
     complete -c $program -n '__heroku_is remote run:detached' -l json -s j -d 'print JSON, the API’s own where there is one'
-    complete -c $program -n '__heroku_is remote run:detached' -l tail -s t -d 'show its log as it comes'
+    complete -c $program -n '__heroku_is remote run:detached' -l tail -s t -d 'show its log until it ends'
     complete -c $program -n '__heroku_is ours dj' -l interval -x -d 'between two pictures'
     complete -c $program -n '__heroku_is ours dj' -l max-age -x -d 'fail if a job is due for longer'
     complete -c $program -n '__heroku_is ours dj' -l max-failed -x -d 'fail if more jobs were given up'
@@ -261,8 +264,9 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l matching -x -d 'those with this text in handler or error'
     complete -c $program -n '__heroku_is ours dj:retry dj:remove' -l queue -x -d 'those of this queue'
     complete -c $program -n '__heroku_is ours dj:unlock' -l dry-run -d 'say which, and change nothing'
+    complete -c $program -n '__heroku_is ours pg:psql' -l channel-binding -x -d 'disable, prefer or require, as libpq has it'
     complete -c $program -n '__heroku_is ours pg:psql' -l command -s c -x -d 'run this and end'
-    complete -c $program -n '__heroku_is ours pg:psql' -l file -s f -x -d 'run what is in a file and end'
+    complete -c $program -n '__heroku_is ours pg:psql' -l file -s f -r -F -d 'run what is in a file and end'
     complete -c $program -n '__heroku_is ours pg:credentials:url' -l name -s n -x -d 'credential [default]'
     complete -c $program -n '__heroku_is ours quickstart' -l keep -d 'leave the backend and the app running, and say how to go on'
     complete -c $program -n '__heroku_is ours backend:start' -l detach -s d -d 'run it in the background'
@@ -288,10 +292,11 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:users:add' -l unverified -d 'as without a credit card: no add-on that costs something'
     complete -c $program -n '__heroku_is ours api' -l field -s F -x -d 'a key of the body'
     complete -c $program -n '__heroku_is ours api' -l include -s i -d 'show status and headers on stderr'
-    complete -c $program -n '__heroku_is ours api' -l input -x -d 'the body, as JSON; - is stdin'
+    complete -c $program -n '__heroku_is ours api' -l input -r -F -d 'the body, as JSON; - is stdin, for as long as it takes'
     complete -c $program -n '__heroku_is ours api' -l paginate -d 'all pages of a list as one'
     complete -c $program -n '__heroku_is ours regions' -l common -d 'only those of the common runtime'
     complete -c $program -n '__heroku_is ours regions' -l private -d 'only those of private spaces'
+    complete -c $program -n '__heroku_wants_word ours keys:add' -F
     complete -c $program -n '__heroku_wants_word ours info' -a '(__heroku_values app)'
     complete -c $program -n '__heroku_wants_word ours destroy' -a '(__heroku_values app)'
     complete -c $program -n '__heroku_wants_word ours apps:info' -a '(__heroku_values app)'
@@ -308,6 +313,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_wants_word ours labs:info' -a '(__heroku_values feature)'
     complete -c $program -n '__heroku_wants_word ours labs:enable' -a '(__heroku_values feature)'
     complete -c $program -n '__heroku_wants_word ours labs:disable' -a '(__heroku_values feature)'
+    complete -c $program -n '__heroku_wants_word ours git:clone' -F
     complete -c $program -n '__heroku_wants_word ours addons:add' -a '(__heroku_values plan)'
     complete -c $program -n '__heroku_wants_word ours addons:remove' -a '(__heroku_values addon)'
     complete -c $program -n '__heroku_wants_word ours addons:info' -a '(__heroku_values addon)'
@@ -339,5 +345,6 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_wants_word remote run' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote run:detached' -a '(__heroku_values process-type)'
     complete -c $program -n '__heroku_wants_word remote rake' -a '(__heroku_values rake-task)'
+    complete -c $program -n '__heroku_wants_word ours backend:addons:add' -F
     complete -c $program -n '__heroku_wants_word ours help' -a 'login logout whoami auth:token authorizations authorizations:create authorizations:info authorizations:update authorizations:rotate authorizations:revoke authorizations:destroy keys keys:add keys:remove keys:clear apps create info rename open destroy apps:create apps:info apps:rename apps:open apps:destroy apps:stacks apps:stacks:set maintenance maintenance:on maintenance:off access access:add access:update access:remove domains domains:add domains:info domains:wait domains:remove domains:clear buildpacks buildpacks:add buildpacks:set buildpacks:remove buildpacks:clear features features:info features:enable features:disable labs labs:info labs:enable labs:disable git:remote git:clone git:credentials addons addons:add addons:remove addons:info addons:services addons:plans addons:upgrade addons:attach addons:detach addons:rename addons:open addons:docs addons:wait addons:create addons:destroy addons:downgrade config config:get config:set config:unset config:edit config:remove logs drains drains:add drains:remove ps ps:scale ps:restart ps:stop ps:type ps:wait ps:resize ps:kill restart run run:detached rake console dj dj:jobs dj:show dj:retry dj:remove dj:unlock releases releases:info releases:output releases:retry releases:rollback rollback pg:info pg:psql pg:credentials:url quickstart backend:start backend:stop backend:status backend:env backend:reset backend:snapshot backend:snapshot:save backend:snapshot:restore backend:snapshot:remove backend:faults backend:faults:add backend:faults:clear backend:addons backend:addons:add backend:addons:remove backend:users backend:users:add backend:users:remove api regions status commands help autocomplete version'
 end

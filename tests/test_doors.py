@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def test_a_house_imports_only_what_its_doors_allow(house: str) -> None:
             if not name.startswith("hkcli.") or (relative, name) in SIDE_DOORS:
                 continue
             assert any(name == door or name.startswith(door + ".") for door in DOORS[house]), f"{relative}: {name}"
+
+
+@pytest.mark.parametrize("house", ["hkcli.cli", "hkcli.api", "hkcli.backend"])
+def test_no_module_of_a_house_imports_itself_in_a_circle(house: str) -> None:
+    files = (ROOT / house.replace(".", "/")).rglob("*.py")
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): set(imports(path)) for path in files}
+    assert len(list(TopologicalSorter(modules).static_order())) >= len(modules)
 
 
 def test_a_backend_starts_without_what_only_some_addons_need() -> None:

@@ -29,6 +29,7 @@ class App(TypedDict):
     space: NotRequired[Ref | None]
     build_stack: NotRequired[Ref]
     maintenance: bool
+    acm: NotRequired[bool | None]
     repo_size: int | None
     slug_size: int | None
     created_at: str

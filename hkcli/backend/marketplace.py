@@ -270,14 +270,14 @@ def attachments_of_user(session: Session, user: User) -> list[Attachment]:
 def resolve(session: Session, user: User, identity: str, *, app: App | None, service: str | None = None) -> list[Addon]:
     """Add-ons by id, name, attachment, service or plan, within an app when it is given. Raises NotFound when none."""
     candidates = of_user(session, user)
+    attached: dict[str, set[str]] = {}
+    for each in attachments_of_user(session, user) if app is None else attachments_of_app(session, app):
+        attached.setdefault(each.addon_id, set()).add(each.name.lower())
     if app is not None:
-        attached = {each.addon_id: each.name for each in attachments_of_app(session, app)}
         candidates = [each for each in candidates if each.app_id == app.id or each.id in attached]
-    else:
-        attached = {each.addon_id: each.name for each in attachments_of_user(session, user)}
     for names_of in (
         lambda each: {each.id, each.name},
-        lambda each: {attached.get(each.id, "").lower()},
+        lambda each: attached.get(each.id, set()),
         lambda each: {each.service, each.plan},
     ):
         found = [

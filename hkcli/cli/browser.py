@@ -6,7 +6,7 @@ from hkcli.cli.context import Run
 def show_page(
     run: Run, url: str, *, only_print: bool = False, as_json: bool = False, browser: str | None = None
 ) -> None:
-    """`as_json` prints the address and opens nothing: a script asked."""
+    """`as_json` prints the address and opens nothing: a script asked. What else goes to stdout as JSON stays alone."""
     if as_json:
         run.out.json({"url": url})
         return
@@ -22,4 +22,4 @@ def show_page(
         is_open = False
     if not is_open:
         run.out.warn(f"{browser or 'No web browser'} could {'not ' if browser else ''}be started.")
-        run.out.line(url)
+        (run.out.err if run.as_json else run.out.line)(url)

@@ -1,10 +1,8 @@
 """The three shells' scripts. They hold names and flags; a value is looked for by the program that is being typed."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hkcli.cli.completion import Completed, Flag
+from hkcli.cli.completed import FILE, Completed, Flag
 
 MADE = "Completion of heroku and hkcli for {}. Made from the command table by `make completions`; changes get lost."
 PROGRAMS = ("heroku", "hkcli")
@@ -42,6 +40,9 @@ _heroku() {{
   local last=$(( ${{#words[@]}} - 1 ))
   local cur="${{words[last]}}" prev="${{words[last-1]}}" name="${{words[1]}}"
   local flags="" kind="" choices="" remote="" positional=0 index word value
+  if [[ $cur == --*=* ]]; then
+    prev="${{cur%%=*}}" cur="${{cur#*=}}"
+  fi
 
   if (( last == 1 )); then
     _heroku_reply "$cur" <<< "$_heroku_names"
@@ -59,7 +60,7 @@ _heroku() {{
     esac
   done
   if [[ -n $remote ]] && (( positional > 0 )); then
-    COMPREPLY=($(compgen -f -- "$cur"))
+    _heroku_files "$cur"
     return
   fi
   case "$prev" in
@@ -75,9 +76,21 @@ _heroku() {{
     _heroku_reply "$cur" <<< "${{choices// /$'\n'}}"
   elif [[ $kind == command ]]; then
     _heroku_reply "$cur" <<< "$_heroku_names"
+  elif [[ $kind == file ]]; then
+    _heroku_files "$cur"
   elif [[ -n $kind && $kind != other ]]; then
     _heroku_reply "$cur" < <(_heroku_values "$kind" "${{words[@]:2}}")
   fi
+}}
+
+_heroku_files() {{  # CURRENT
+  local value
+  COMPREPLY=()
+  while IFS= read -r value; do
+    COMPREPLY+=("$value")
+  done < <(compgen -f -- "$1")
+  compopt -o filenames 2>/dev/null
+  return 0
 }}
 
 _heroku_reply() {{  # CURRENT, candidates on stdin; what readline has before a word break already is cut off
@@ -115,14 +128,14 @@ def words_of(flags: "Iterable[Flag]") -> list[str]:
     return [word for flag in flags for word in (flag.short, flag.long) if word]
 
 
-def bash_command(command: "Completed") -> str:
+def bash_command(command: Completed) -> str:
     flags = " ".join(flag.long for flag in command.flags)
     kind = f" kind={command.kind}" if command.kind else ""
     remote = " remote=yes" if command.has_remote_words else ""
     return f'    {command.name}) flags="{flags}"{kind}{remote} ;;'
 
 
-def bash_option(flag: "Flag") -> str:
+def bash_option(flag: Flag) -> str:
     choices = f' choices="{" ".join(flag.choices)}"' if flag.choices else ""
     return f"    {'|'.join(words_of([flag]))}) kind={flag.kind or 'other'}{choices} ;;"
 
@@ -145,6 +158,10 @@ _heroku() {{
   local -a commands flags valued
   local name kind remote word previous=$words[CURRENT-1]
   integer index positional=0
+  if [[ $words[CURRENT] == --*=* ]]; then
+    previous=${{words[CURRENT]%%=*}}
+    compset -P '*='
+  fi
   commands=(
 {names}
   )
@@ -180,6 +197,8 @@ _heroku() {{
   esac
   if [[ $kind == command ]]; then
     _describe -t commands 'heroku command' commands
+  elif [[ $kind == file ]]; then
+    _files
   elif [[ -n $kind ]]; then
     _heroku_values $kind
   fi
@@ -210,14 +229,14 @@ def zsh_entry(word: str, description: str) -> str:
     return f"'{escaped}:{quoted(description)[1:]}"
 
 
-def zsh_command(command: "Completed") -> str:
+def zsh_command(command: Completed) -> str:
     flags = " ".join(zsh_entry(flag.long, flag.help) for flag in command.flags)
     kind = f" kind={command.kind}" if command.kind else ""
     remote = " remote=yes" if command.has_remote_words else ""
     return f"    {command.name}) flags=({flags}){kind}{remote} ;;"
 
 
-def zsh_option(flag: "Flag") -> str:
+def zsh_option(flag: Flag) -> str:
     words = "|".join(words_of([flag]))
     if flag.choices:
         return f"    {words}) compadd -- {' '.join(flag.choices)}; return ;;"
@@ -282,7 +301,7 @@ def fish_script(commands: "list[Completed]") -> str:
     )
 
 
-def condition(command: "Completed") -> str:
+def condition(command: Completed) -> str:
     """`remote` where the words after the first are another program's."""
     return "remote" if command.has_remote_words else "ours"
 
@@ -296,19 +315,22 @@ def shared_flags(commands: "list[Completed]") -> "list[tuple[Flag, tuple[str, ..
     return [(flag, (kind, *where)) for (kind, flag), where in found.items()]
 
 
-def fish_flag(flag: "Flag", where: tuple[str, ...]) -> str:
+def fish_flag(flag: Flag, where: tuple[str, ...]) -> str:
     short = f" -s {flag.short[1:]}" if flag.short else ""
     values = ""
     if flag.choices:
         values = f" -x -a {quoted(' '.join(flag.choices))}"
     elif flag.takes_value:
         values = f" -x -a '(__heroku_values {flag.kind})'" if flag.kind else " -x"
+        values = " -r -F" if flag.kind == FILE else values
     test = quoted(f"__heroku_is {' '.join(where)}")
     return f"    complete -c $program -n {test} -l {flag.long[2:]}{short}{values} -d {quoted(flag.help)}"
 
 
-def fish_argument(command: "Completed", commands: "list[Completed]") -> str:
+def fish_argument(command: Completed, commands: "list[Completed]") -> str:
     test = quoted(f"__heroku_wants_word {condition(command)} {command.name}")
+    if command.kind == FILE:
+        return f"    complete -c $program -n {test} -F"
     if command.kind == "command":
         return f"    complete -c $program -n {test} -a {quoted(' '.join(each.name for each in commands))}"
     return f"    complete -c $program -n {test} -a '(__heroku_values {command.kind})'"

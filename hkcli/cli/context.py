@@ -1,6 +1,6 @@
 """What one run of a command knows: which app and why, which platform, whose token. All of it is looked up when asked.
 
-How a command is written (its row in `COMMANDS` of `cli/main.py` points at the function):
+How a command is written (its row in `COMMANDS` of `cli/table.py` points at the function):
 
     @app_command("config:get")                      # or @command(...) where no app is meant
     @click.argument("key")
@@ -13,19 +13,20 @@ How a command is written (its row in `COMMANDS` of `cli/main.py` points at the f
 an error nor exits; `run.exit_status` is for a status that is not a failure of ours, as a remote command's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hkcli.api.errors import HerokuError, NotConfirmed, UsageError
+from hkcli.api.errors import HerokuError, NoAppError, NotConfirmed, UsageError
 from hkcli.cli.app_choice import Choice, choose_app, preferred
 from hkcli.cli.git_remote import Remotes, discover
 from hkcli.cli.hosts import DEFAULT, Host, host_named
 from hkcli.cli.netrc import lookup, netrc_path
 from hkcli.cli.output import Output
+from hkcli.cli.table import also_known_as
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -44,6 +45,8 @@ class Run:
         self.remote_flag: str | None = None
         self.as_json = False
         self.needs_app = False
+        self.meant: str | None = None
+        """What was perhaps meant, with a colon in place of the first space: `heroku config:set A=1`."""
         self.exit_status = 0
         self.is_hasty = False
         self._adapter = adapter
@@ -53,6 +56,16 @@ class Run:
     @property
     def app(self) -> str:
         return self.choice.app
+
+    def names_an_app(self) -> bool:
+        """Whether there is an app to ask as well; a flag that names none that can be meant is a mistake still."""
+        try:
+            return bool(self.app)
+        except NoAppError:
+            if self.app_flag or self.remote_flag:
+                raise
+            self.needs_app = False
+            return False
 
     @cached_property
     def choice(self) -> Choice:
@@ -86,7 +99,8 @@ class Run:
                 f"{what}This needs a confirmation. Nothing was changed.", next=(f"Add: --confirm {app}",)
             )
         if given != app:
-            raise NotConfirmed(f"{given!r} is not {app!r}. Nothing was changed.")
+            typed = f"{given!r} is not {app!r}." if given else "No name was typed."
+            raise NotConfirmed(f"{typed} Nothing was changed.")
 
     # --- which platform
 
@@ -186,7 +200,17 @@ Function = Callable[..., None]
 
 
 class ExampledCommand(click.Command):
-    """Its help ends with the examples of `hkcli/cli/examples.py`, on lines that can be copied."""
+    """Its help ends with the examples of `hkcli/cli/examples.py`, on lines that can be copied, and its other names."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option:
+            option.help = "show this help"
+        return option
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Options"):
+            formatter.write_dl(list(option_records(self, ctx)))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from hkcli.cli.examples import EXAMPLES
@@ -195,6 +219,18 @@ class ExampledCommand(click.Command):
             with formatter.section("Examples"):
                 for line in lines:
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+        if also := also_known_as(self.name or ""):
+            formatter.write_paragraph()
+            formatter.write(f"Also: {', '.join(also)}\n")
+
+
+def option_records(found: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    """Each option as it is written, and what it is for."""
+    from hkcli.cli.usage_words import limits_in_words
+
+    for option in (each for each in found.get_params(context) if isinstance(each, click.Option)):
+        if record := option.get_help_record(context):
+            yield record[0], limits_in_words(record[1])
 
 
 def command(name: str, **settings: Any) -> Callable[[Function], click.Command]:
@@ -253,4 +289,5 @@ json_option = click.option(
     callback=take_json,
     help="print JSON, the API's own where there is one",
 )
+wrap_option = click.option("--no-wrap", is_flag=True, help="every row on one line, however long")
 confirm_option = click.option("-c", "--confirm", metavar="APP", help="the app's name, instead of being asked for it")

@@ -14,8 +14,9 @@ import click
 
 from hkcli.api.errors import ApiError, HerokuError, NotFound, Unauthorized
 from hkcli.cli.context import Run
-from hkcli.cli.main import COMMANDS, names, resolve, undelivered
+from hkcli.cli.delivery import undelivered
 from hkcli.cli.output import Output
+from hkcli.cli.table import COMMANDS, names, resolve
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -91,7 +92,7 @@ def execute(
     except click.exceptions.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
-        if stderr.isatty():
+        if stderr.isatty() and not out.has_told_interruption:
             stderr.write("\n")
         return INTERRUPTED
     except EOFError:
@@ -121,7 +122,7 @@ def unforeseen(error: Exception) -> HerokuError:
 
 def perform(words: Sequence[str], run: Run) -> None:
     if not words or words[0] in ("-h", "--help"):
-        words = ["help"]
+        words = ["help", *words[1:]]
     elif words[0] in ("-v", "--version"):
         words = ["version"]
     elif words[0] == "--complete":
@@ -131,9 +132,10 @@ def perform(words: Sequence[str], run: Run) -> None:
         return
     name, *arguments = joined(words)
     run.as_json = run.out.is_for_program = asks_for_json(arguments)
+    run.meant = f"heroku {name}:{' '.join(arguments)}" if f"{name}:{(arguments or [''])[0]}" in COMMANDS else None
     if name not in COMMANDS:
         run_extension(name, arguments, run)
-        raise unknown_command(name)
+        name, *arguments = as_topic(name, arguments)
     found = load(name)
     if not any("--json" in parameter.opts for parameter in found.params):
         run.as_json = run.out.is_for_program = False
@@ -150,6 +152,15 @@ def joined(words: Sequence[str]) -> list[str]:
             break
         name, arguments = longer, arguments[1:]
     return [name, *arguments]
+
+
+def as_topic(name: str, arguments: Sequence[str]) -> list[str]:
+    """`backend` as `help backend`. Raises click.UsageError for what is neither a command nor a topic."""
+    if not any(known.startswith(f"{name}:") for known in names()):
+        raise unknown_command(name)
+    if arguments and not arguments[0].startswith("-"):
+        raise unknown_command(f"{name}:{arguments[0]}")
+    return ["help", name, *(word for word in arguments if word in ("-j", "--json"))]
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
@@ -177,6 +188,8 @@ def run_extension(name: str, arguments: Sequence[str], run: Run) -> None:
 
 def unknown_command(name: str) -> click.UsageError:
     near = nearest(name, names())
+    if name in COMMANDS:
+        return click.UsageError(f"{name} is written with a colon.")
     if name.startswith("-"):
         return click.UsageError(f"{name} comes after the command, as in: heroku apps {name}")
     hint = f" Did you mean: {', '.join(near)}?" if near else " See them all: heroku help"
@@ -223,12 +236,15 @@ def report_usage(run: Run, error: click.UsageError) -> None:
     from hkcli.cli.usage_words import in_words
 
     message = in_words(error.format_message())
+    meant = (f"Did you mean: {run.meant}",) if run.meant else ()
     if run.as_json:
         failure = HerokuError(message)
         failure.id = "usage"
-        report_json(run, failure, (f"{error.ctx.command_path} --help" if error.ctx else "heroku help",))
+        report_json(run, failure, (*meant, f"{error.ctx.command_path} --help" if error.ctx else "heroku help"))
         return
     run.out.err(run.out.marked("Error", message, "red"))
+    for line in meant:
+        run.out.hint(line)
     if error.ctx:
         run.out.hint(error.ctx.get_usage())
         run.out.hint(f"See: {error.ctx.command_path} --help")
@@ -238,6 +254,8 @@ def advice(run: Run, error: HerokuError) -> tuple[str, ...]:
     """What only the whole run can tell about a failure."""
     if isinstance(error, Unauthorized) and not error.next:
         return (unauthorized_advice(run),)
+    if error.id == "forbidden" and not error.next:
+        return ("Who you are there: heroku whoami",)
     if isinstance(error, NotFound) and error.resource == "app" and run.needs_app:
         return app_advice(run)
     return ()

@@ -146,7 +146,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "api": (
         "heroku api /apps/example-app",
         "heroku api PATCH /apps/example-app --field maintenance=false",
-        "echo '{\"maintenance\": false}' | heroku api PATCH /apps/example-app --input -",
+        "echo '{\"maintenance\": false}' | heroku api PATCH /apps/example-app",
         "heroku api /apps/example-app/releases --paginate",
     ),
     "regions": ("heroku regions",),

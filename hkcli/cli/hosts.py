@@ -31,6 +31,11 @@ class Host:
     def is_loopback(self) -> bool:
         return is_loopback(urlsplit(self.api).hostname)
 
+    @property
+    def is_herokus(self) -> bool:
+        """Heroku itself, or one of its own other platforms."""
+        return is_of_heroku(urlsplit(self.api).hostname or "")
+
     def git_url(self, app: str) -> str:
         return f"{self.git}/{app}.git"
 
@@ -51,6 +56,10 @@ def is_loopback(hostname: str | None) -> bool:
         return False
 
 
+def is_of_heroku(name: str) -> bool:
+    return any(name == domain or name.endswith(f".{domain}") for domain in DOMAINS)
+
+
 def host_at(url: str) -> Host:
     """A platform whose API and git share one base URL, as a backend on this machine does."""
     parts = urlsplit(url)
@@ -66,7 +75,7 @@ def host_named(value: str, git_host: str | None = None) -> Host:
     """The platform that HEROKU_HOST (and HEROKU_GIT_HOST) name. Raises UsageError."""
     if "://" in value:
         host = host_with_scheme(value)
-    elif any(value == domain or value.endswith(f".{domain}") for domain in DOMAINS):
+    elif is_of_heroku(value):
         host = Host(api=f"https://api.{value}", git=f"https://git.{value}", ssh=value)
     else:
         host = None

@@ -42,6 +42,27 @@ def as_json_line(line: bytes) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"
 
 
+class Ending:
+    """The end of a one-off dyno, as the platform tells it in the log: what it ended with, and that it is over."""
+
+    def __init__(self, dyno: str) -> None:
+        source = rb"^\S+ heroku\[" + re.escape(dyno.encode()) + rb"\]: "
+        self._exited = re.compile(source + rb"Process exited with status (\d+)", re.MULTILINE)
+        self._over = re.compile(source + rb"State changed from \w+ to (?:complete|crashed)", re.MULTILINE)
+        self.status: int | None = None
+
+    def of(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The blocks up to that in which the later of both is told, whichever that is."""
+        is_over = False
+        for block in blocks:
+            yield block
+            if found := self._exited.search(block):
+                self.status = int(found[1])
+            is_over = is_over or bool(self._over.search(block))
+            if is_over and self.status is not None:
+                return
+
+
 def lines_since(blocks: Iterable[bytes], since: datetime) -> Iterator[bytes]:
     """The blocks without what is older; a line without a time goes with the one before it."""
     first = since.isoformat(timespec="microseconds").encode()

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 import click
 
 from hkcli import __version__
+from hkcli.cli.context import option_records
 from hkcli.cli.dispatch import load
 from hkcli.cli.examples import EXAMPLES
-from hkcli.cli.main import also_known_as, names
+from hkcli.cli.table import also_known_as, names
 from hkcli.cli.topics import SECTIONS, topic_of
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -71,7 +72,7 @@ def lines() -> Iterator[str]:
         for name in (each for topic in topics for each in names(aliases=False) if topic_of(each) == topic):
             yield from about(name)
     yield from (".SH EXIT STATUS", *definitions(STATUSES))
-    yield text("heroku run, rake, console and pg:psql end with the other program's own.", ".PP")
+    yield text("heroku run, rake, console, run:detached --tail and pg:psql end with the other program's own.", ".PP")
     yield from (".SH ENVIRONMENT", *definitions(ENVIRONMENT))
     yield from (".SH FILES", *definitions({"~/.netrc": "Logins, an entry a host, readable by you alone."}))
     yield from (".SH SEE ALSO", ".BR git (1),", ".BR curl (1),", ".BR psql (1)")
@@ -86,10 +87,7 @@ def about(name: str) -> Iterator[str]:
         yield text(" ".join(paragraph.split()), ".PP" if number else None)
     if aliases := also_known_as(name):
         yield text(f"Also: {', '.join(aliases)}.", ".PP")
-    for option in (each for each in found.params if isinstance(each, click.Option)):
-        record = option.get_help_record(context)
-        if record and record[0] not in COMMON:
-            yield from definitions(dict([record]))
+    yield from definitions({words: use for words, use in option_records(found, context) if words not in COMMON})
     yield from (".PP", ".EX", *(text(f"$ {line}") for line in EXAMPLES[name]), ".EE")
 
 

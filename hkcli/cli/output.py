@@ -28,6 +28,8 @@ STYLES = {
     "magenta": "35",
     "cyan": "36",
 }
+WIDEST = 100_000
+"""Columns of a table that may not wrap."""
 MARK_COLUMNS = 5
 """Of the arrow before an error or a warning, and of what is set under it."""
 Frame = Callable[[int, int], Iterable[Sequence[tuple[str, str]]]]
@@ -63,6 +65,7 @@ class Output:
         """Set by --json: stderr, unless it is a terminal, is kept for the one JSON object of a failure."""
         self.warnings: list[str] = []
         """Those that a program has not been told yet."""
+        self.has_told_interruption = False
         self._held: list[str] | None = None
         self._warned: set[str] = set()
 
@@ -104,9 +107,10 @@ class Output:
             label = self.styled(f"{key}:", "bold") + " " * (width - len(key) - 1)
             self.line(f"{label} {value}".rstrip())
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, wraps: bool = True) -> None:
+        """On a terminal as wide as that, unless it may not wrap: a cell that is copied is then whole."""
         if self.stdout.isatty():
-            self._draw(columns, rows)
+            self._draw(columns, rows, wraps)
             return
         for row in rows:
             self.line("\t".join(" ".join(cell.split("\t")).replace("\n", " ") for cell in row))
@@ -186,6 +190,7 @@ class Output:
             ending = step.ending
         except KeyboardInterrupt:
             ending = "interrupted"
+            self.has_told_interruption = True
             raise
         finally:
             self.stderr.write(f"{ending}\n")
@@ -260,7 +265,11 @@ class Output:
         if secret:
             from getpass import getpass
 
-            return getpass(question, stream=self.stderr)
+            try:
+                return getpass(question, stream=self.stderr)
+            except EOFError:
+                self.stderr.write("\n")
+                raise
         self.stderr.write(question)
         self.stderr.flush()
         answer = self.stdin.readline()
@@ -277,7 +286,7 @@ class Output:
         colours: Literal["auto"] | None = "auto" if self.has_colour(stream) else None
         return Console(file=stream, color_system=colours, highlight=False)
 
-    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]], wraps: bool) -> None:
         from rich.box import Box
         from rich.table import Table
         from rich.text import Text
@@ -292,7 +301,10 @@ class Output:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell.translate(UNSEEN)) for cell in row))
-        self._console(self.stdout).print(table)
+        console = self._console(self.stdout)
+        if not wraps:
+            console.width = WIDEST
+        console.print(table)
 
 
 def is_smart(stream: TextIO, env: Mapping[str, str]) -> bool:

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from hkcli.cli.dispatch import load
-from hkcli.cli.main import names
 from hkcli.cli.manual import manual
+from hkcli.cli.table import names
 
 SUMMARIES = '''"""The first sentence of each command's help. Made by `make docs`: help need not import every command."""
 

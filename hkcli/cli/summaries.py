@@ -52,7 +52,7 @@ SUMMARIES = {
     "git:remote": "Make a git remote lead to an app; --remote names it.",
     "git:clone": "Clone an app's repository; --remote names the remote.",
     "git:credentials": "Answer git's question for a password; for git alone.",
-    "addons": "List the add-ons of an app.",
+    "addons": "List the add-ons of an app, or of all your apps.",
     "addons:add": "Add an add-on to an app.",
     "addons:remove": "Remove add-ons from an app, with all that they hold.",
     "addons:info": "Show what is known of an add-on.",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from hkcli.cli.main import names
 from hkcli.cli.summaries import SUMMARIES
+from hkcli.cli.table import names
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Your account": ("login", "logout", "whoami", "auth", "authorizations", "keys"),

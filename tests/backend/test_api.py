@@ -177,6 +177,16 @@ def test_an_addon_resolves_by_every_name_it_has(api: Backend, app: str, word: st
     assert [each["id"] for each in found] == [made["id"]]
 
 
+def test_an_addon_resolves_by_each_of_its_attachments(api: Backend, app: str) -> None:
+    made = api.ok("POST", f"/apps/{app}/addons", {"plan": "dj"})
+    names = ["DJ", "MORE_JOBS", "OTHER_JOBS"]
+    for name in names[1:]:
+        api.ok("POST", "/addon-attachments", {"addon": made["name"], "app": app, "name": name})
+    for name in names:
+        found = api.ok("POST", "/actions/addons/resolve", {"addon": name, "app": app})
+        assert [each["id"] for each in found] == [made["id"]], name
+
+
 def test_an_addon_that_is_not_there_is_not_found(api: Backend, app: str) -> None:
     answer = api.call("POST", "/actions/addons/resolve", {"addon": "dj", "app": app})
     assert error(answer) == (404, "not_found") and answer.json()["resource"] == "add_on"

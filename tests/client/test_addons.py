@@ -196,3 +196,32 @@ def test_the_page_of_an_addon_is_that_of_what_is_attached_under_the_name_else_it
     platform.on("GET", f"{path}dj", status=404, reply=problem("not_found", "None.") | {"resource": "add_on attachment"})
     platform.on("POST", "/actions/addons/resolve", reply=[addon(web_url=page)])
     assert heroku("addons:open", "dj", "-a", "demo", "--json").json == {"url": page}
+
+
+def test_an_attachment_to_a_third_app_is_not_shown_as_one_of_this_app(heroku, platform):
+    foreign = {"id": "a9", "name": "dj-square-2", "app": {"id": "o", "name": "other"}}
+    names = {"JOBS": "demo", "DJ": "other"}
+    attached = [{"id": name, "name": name, "addon": foreign, "app": {"name": app}} for name, app in names.items()]
+    platform.on("GET", "/apps/demo/addons", reply=[])
+    platform.on("GET", "/addon-attachments", reply=attached)
+    assert heroku("addons", "-a", "demo").stdout == "dj-square-2 as JOBS\t?\t(billed to other app)\t\n"
+
+
+def test_what_the_provider_says_comes_before_the_wait(heroku, platform, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    asked = addon(state="provisioning", provision_message="Being created.")
+    platform.on("POST", "/apps/demo/addons", reply=asked)
+    platform.on("GET", "/apps/demo/addons/dj-round-1-id", reply=addon())
+    printed = heroku("addons:add", "dj", "--wait", "-a", "demo").stdout
+    assert printed == "Being created.\nCreated dj-round-1 as DJ_PLAN\n"
+
+
+def test_all_and_an_app_together_are_told_to_be_pointless(heroku, platform):
+    platform.on("GET", "/addons", reply=[])
+    assert "--app and --remote make no difference" in heroku("addons", "--all", "-a", "demo").stderr
+
+
+def test_where_no_app_is_meant_the_addons_of_all_are_listed(heroku, platform):
+    platform.on("GET", "/addons", reply=[addon()])
+    assert heroku("addons").stdout.startswith("demo\tdj (dj-round-1)\t")
+    assert heroku("addons", "--remote", "nope").exit_code == 2

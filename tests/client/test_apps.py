@@ -55,6 +55,7 @@ def test_a_name_that_is_taken_is_told_in_the_platforms_words(heroku, platform):
     assert result.stderr == (
         "Creating demo... failed\n"
         " ›   Error: Name demo is already taken\n"
+        "     Choose another name, or leave it out: heroku create\n"
         "     Error ID: invalid_params (request request-1)\n"
     )
 
@@ -87,13 +88,18 @@ def test_an_app_of_a_team_is_created_where_teams_create_theirs(heroku, platform)
 
 
 def test_info_shows_what_is_there_although_the_platform_knows_no_collaborators(heroku, platform):
-    platform.on("GET", "/apps/demo", reply=app())
+    platform.on("GET", "/apps/demo", reply=app(acm=True, maintenance=True))
     platform.on("GET", "/apps/demo/addons", reply=[addon()])
     platform.on("GET", "/apps/demo/dynos", reply=[dyno(), dyno("worker.2")])
     platform.on("GET", "/apps/demo/collaborators", status=404, reply=problem("not_found", "No such endpoint."))
+    coupling = {"pipeline": {"id": "p1", "name": "shop"}, "stage": "staging"}
+    platform.on("GET", "/apps/demo/pipeline-couplings", reply=coupling)
     printed = heroku("info", "-a", "demo").stdout
-    assert printed.startswith("=== demo\n\nAdd-ons:   dj:single\nDynos:     worker: 2\n")
-    assert "Slug Size: 2 KB\n" in printed and "Repo Size" not in printed
+    shown = dict(line.split(":", 1) for line in printed.splitlines()[2:])
+    told = {"Add-ons": "dj:single", "Dynos": "worker: 2", "Slug Size": "2 KB", "Pipeline": "shop:staging"}
+    told |= {"Auto Cert Mgmt": "true", "Maintenance": "on"}
+    assert printed.startswith("=== demo\n\n") and told.items() <= {k: v.strip() for k, v in shown.items()}.items()
+    assert "Repo Size" not in shown and "Collaborators" not in shown
 
 
 def test_destroy_takes_the_remotes_of_the_app_along(heroku, platform, folder):
@@ -119,3 +125,15 @@ def test_rename_lets_the_remotes_follow(heroku, platform, folder):
     platform.on("PATCH", "/apps/demo", {"name": "other"}, reply=app("other"))
     assert heroku("rename", "other").exit_code == 0
     assert git(folder, "remote", "get-url", "heroku") == "http://localhost:5080/other.git"
+
+
+def test_an_addon_that_cannot_be_had_leaves_the_app_its_remote_and_says_what_is_missing(heroku, platform, folder):
+    git(folder, "init", "-q")
+    refusal = 'Couldn\'t find either the add-on service or the add-on plan of "djj".'
+    platform.on("POST", "/apps", reply=app())
+    platform.on("POST", "/apps/demo/addons", status=422, reply=problem("invalid_params", refusal))
+    platform.on("GET", "/addon-services", reply=[{"name": "dj"}])
+    result = heroku("create", "demo", "--addons", "djj,heroku-postgresql")
+    assert result.exit_code == 1 and "demo.git" in git(folder, "remote", "-v")
+    missing = "heroku addons:add djj --app demo; heroku addons:add heroku-postgresql --app demo\n"
+    assert "Did you mean: dj?" in result.stderr and f"What it still needs: {missing}" in result.stderr

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hkcli.cli.completion import every_command, scripts
+from hkcli.cli.completed import every_command
+from hkcli.cli.completion import scripts
 from hkcli.cli.values import KNOWN_TASKS
 from tests.client.payloads import addon, dyno
 

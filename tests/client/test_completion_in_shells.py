@@ -100,7 +100,9 @@ def test_names_and_flags_complete_without_starting_the_program(shell, program):
 def test_values_of_flags_and_arguments_come_from_the_program(shell):
     shell.completes("heroku config:get --app dem", "<config:get><--app><demo>")
     shell.completes("heroku config:get --app demo DATA", "<config:get><--app><demo><DATABASE_URL>")
-    assert shell.asked == ["app", "config-key"]
+    shell.completes("heroku config:get --app=dem", "<config:get><--app=demo>")
+    shell.completes("heroku logs --source=he", "<logs><--source=heroku>")
+    assert shell.asked == ["app", "config-key", "app"]
 
 
 def test_the_words_of_a_remote_command_are_not_ours(shell, folder):
@@ -121,3 +123,10 @@ def test_values_are_not_run_as_commands_by_bash(shell, wire, tmp_path):
     wire.on("GET", "/apps/demo/config-vars", {evil: "x", "FINE": "y"})
     shell.completes("heroku config:get --app demo FIN", "<config:get><--app><demo><FINE>")
     assert not (tmp_path / "ran").exists()
+
+
+def test_files_complete_where_one_is_asked_for(shell, folder):
+    (folder / "my key.pub").write_text("")
+    shell.completes("heroku api --input my", "<api><--input><my key.pub>")
+    shell.completes("heroku keys:add --yes my", "<keys:add><--yes><my key.pub>")
+    assert shell.asked == []

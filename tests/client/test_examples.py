@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hkcli.cli.examples import AUTHORIZATION, EXAMPLES
-from hkcli.cli.main import names
+from hkcli.cli.table import names
 from tests.backends import Backend, wait_for
 from tests.client.conftest import Stream, execute
 from tests.end_to_end.conftest import SAMPLE

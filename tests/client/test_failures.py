@@ -32,7 +32,7 @@ def test_with_json_a_failure_is_one_json_object_on_stderr(heroku, platform):
         "message": "No.",
         "status": 403,
         "request_id": "request-1",
-        "next": [],
+        "next": ["Who you are there: heroku whoami"],
         "warnings": [],
     }
 
@@ -209,6 +209,10 @@ def test_ctrl_c_ends_quietly_with_130(heroku, platform):
     platform.on("PATCH", "/apps/demo/formation", reply=KeyboardInterrupt())
     result = heroku("ps:scale", "worker=1", "-a", "demo")
     assert (result.exit_code, result.stderr) == (130, "Scaling dynos... interrupted\n")
+    platform.on("PATCH", "/apps/demo/formation", reply=KeyboardInterrupt())
+    assert heroku("ps:scale", "worker=1", "-a", "demo", terminal=True).stderr.endswith("interrupted\n")
+    platform.on("GET", "/apps/demo/config-vars", reply=KeyboardInterrupt())
+    assert heroku("config", "-a", "demo", terminal=True).stderr == "\n"
 
 
 def test_a_fault_of_ours_is_one_line_without_a_traceback(heroku, platform):

@@ -1,13 +1,14 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hkcli.cli.main import names
-from hkcli.cli.topics import topic_of
+from hkcli.cli.table import names
+from hkcli.cli.topics import HEADLESS, topic_of
 
 
 def listed(result):
@@ -126,3 +127,41 @@ def test_a_full_disk_is_told_once_and_without_a_traceback(environment, folder, w
     said = ended.stderr.decode()
     assert ended.returncode == 1 and said.count("The output cannot be written: No space left on device.") == 1
     assert "Traceback" not in said and "should not happen" not in said
+
+
+@pytest.mark.parametrize("topic", ["backend", "git", "auth"])
+def test_a_topic_without_a_command_of_its_own_shows_its_help(heroku, platform, topic):
+    result = heroku(topic)
+    assert (result.exit_code, result.stdout) == (0, heroku("help", topic).stdout)
+    assert result.stdout.startswith(f"{HEADLESS[topic]}\n\nCommands:\n  {topic}:")
+    assert heroku(topic, "--json").json == heroku("help", topic, "--json").json
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("config", "set", "A=1"), "heroku config:set A=1"),
+        (("addons", "add", "dj"), "heroku addons:add dj"),
+        (("apps", "create", "--region", "eu"), "heroku apps:create --region eu"),
+        (("git", "remote", "-a", "demo"), "heroku git:remote -a demo"),
+    ],
+    ids=str,
+)
+def test_a_space_in_place_of_the_colon_is_told(heroku, platform, words, meant):
+    result = heroku(*words)
+    assert result.exit_code == 2 and f"Did you mean: {meant}\n" in result.stderr
+    assert f"Did you mean: {meant}" in json.loads(heroku(*words, "--json").stderr)["next"][0]
+
+
+def test_a_word_after_a_topic_that_is_no_command_of_it_is_an_error(heroku, platform):
+    result = heroku("git", "remoet")
+    assert result.exit_code == 2 and "git:remoet is not a heroku command. Did you mean: git:remote" in result.stderr
+
+
+def test_help_tells_limits_and_defaults_in_words_and_other_names(heroku, platform):
+    for name in names():
+        text = heroku("help", name).stdout
+        assert not re.search(r"x[<>]|[<>]=|RANGE|Show this message", text), text
+        assert max(map(len, text.splitlines())) <= 80, text
+    assert re.search(r"how many\s+\[default: 15; from\s+1 to 1000\]", heroku("help", "releases").stdout)
+    assert "\n\nAlso: addons:create\n" in heroku("help", "addons:add").stdout

@@ -1,6 +1,7 @@
 import pytest
 
 from hkcli.api.errors import UsageError
+from hkcli.cli.browser_login import site_of
 from hkcli.cli.hosts import Host, host_at, host_named, parse_remote
 
 HEROKU = Host("https://api.heroku.com", "https://git.heroku.com", "heroku.com")
@@ -116,3 +117,18 @@ def test_the_remotes_of_another_platform_are_not_those_of_this_one():
 )
 def test_a_token_belongs_to_one_port_of_this_machine_under_any_of_its_names(one, other, same):
     assert host_at(one).is_same(host_at(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "site"),
+    [
+        ("heroku.com", None, "https://cli-auth.heroku.com"),
+        ("heroku.com", "https://login.example.com", "https://login.example.com"),
+        ("heroku.com", "http://localhost:5080", "https://cli-auth.heroku.com"),
+        ("http://localhost:5080", None, "http://localhost:5080"),
+        ("http://localhost:5080", "https://cli-auth.heroku.com", "http://localhost:5080"),
+        ("https://platform.example.com", None, "https://platform.example.com"),
+    ],
+)
+def test_a_login_by_the_browser_is_made_where_its_token_is_used(host, named, site):
+    assert site_of(host_named(host), named) == site

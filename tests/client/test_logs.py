@@ -13,7 +13,7 @@ from hkcli.api.client import PlatformAPI
 from hkcli.api.errors import HerokuError, Unreachable
 from hkcli.api.logs import PATIENCE_HERE_S, LogReader
 from hkcli.api.wakefulness import Watch
-from hkcli.cli.log_lines import Colours, as_json_lines
+from hkcli.cli.log_lines import Colours, Ending, as_json_lines
 
 EVENTS = "text/event-stream"
 
@@ -303,3 +303,18 @@ def test_a_mistyped_dyno_is_told_with_the_nearest_types_and_the_status_stays_0(r
 
 def test_dyno_and_type_exclude_each_other(heroku, platform):
     assert heroku("logs", "-d", "web.1", "-p", "web", "-a", "demo").exit_code == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["exited first", "over first"])
+def test_the_log_of_a_one_off_ends_with_it_and_tells_its_status(order):
+    told = [b"Process exited with status 3\n", b"State changed from up to complete\n"]
+    others = [b"t app[run.7]: Process exited with status 9\n", b"t heroku[run.71]: Process exited with status 8\n"]
+    blocks = [*others, *(b"t heroku[run.7]: " + told[place] for place in order), b"t app[run.7]: never\n"]
+    ending = Ending("run.7")
+    assert list(ending.of(blocks)) == blocks[:4] and ending.status == 3
+
+
+def test_a_source_that_nothing_comes_from_is_told(run_heroku, wire, sessions):
+    sessions("/stream/1")
+    wire.on("GET", "/stream/1", stream())
+    assert b"Nothing comes from a source web." in run_heroku("logs", "--source", "web", "-a", "demo").stderr

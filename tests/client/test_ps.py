@@ -122,3 +122,15 @@ def test_prices(price, hourly, monthly):
 @pytest.mark.parametrize(("size", "text"), [(None, ""), (0, "0 B"), (1023, "1023 B"), (2048, "2 KB")])
 def test_sizes(size, text):
     assert size_text(size) == text
+
+
+def test_a_size_that_is_none_may_have_been_meant_as_a_quantity(heroku, platform):
+    platform.on("PATCH", "/apps/demo/formation", status=422, reply=problem("invalid_params", "No such size as x."))
+    platform.on("GET", "/apps/demo/formation", reply=[formation("worker")])
+    assert "How many: heroku ps:scale worker=2 " in heroku("ps:scale", "worker=x", "-a", "demo").stderr
+
+
+def test_ps_scale_with_a_space_is_told_apart_from_a_type_of_dyno(heroku, platform):
+    platform.on("GET", "/apps/demo/dynos", reply=[dyno("worker.1")])
+    result = heroku("ps", "scale", "worker=2", "-a", "demo")
+    assert "Or the command: heroku ps:scale worker=2\n" in result.stderr

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hkcli.cli.main import names
 from hkcli.cli.manual import ENVIRONMENT
 from hkcli.cli.reference import files
+from hkcli.cli.table import names
 
 ROOT = Path(__file__).parents[2]
 MADE = files()
@@ -26,7 +26,7 @@ def test_the_manual_page_is_sound_and_shows_every_command_as_it_is_typed(needs):
     for name in names(aliases=False):
         assert re.search(rf"^ +heroku {re.escape(name)}( |$)", shown.stdout, re.MULTILINE), name
     assert "$ heroku login --token < token.txt\n" in shown.stdout
-    assert "$ echo '{\"maintenance\": false}' | heroku api PATCH /apps/example-app --input -\n" in shown.stdout
+    assert "$ echo '{\"maintenance\": false}' | heroku api PATCH /apps/example-app\n" in shown.stdout
 
 
 def test_the_manual_page_tells_every_variable_of_ours_that_is_read():

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from hkcli.cli.dispatch import execute, load
-from hkcli.cli.main import COMMANDS, names
+from hkcli.cli.table import COMMANDS, names
 from hkcli.cli.topics import topic_of
 from tests.client.conftest import Platform, Stream, Stub, response
 

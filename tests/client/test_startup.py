@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from hkcli.cli.dispatch import load
-from hkcli.cli.main import COMMANDS, names, resolve
+from hkcli.cli.table import COMMANDS, names, resolve
 
 HEAVY = {
     "requests",
@@ -42,8 +42,12 @@ def bare() -> set[str]:
 
 
 @pytest.mark.parametrize("word", ["version", "--version"])
-def test_version_imports_four_small_modules_of_ours_and_nothing_else(word):
-    assert imported(word) - bare() == {"hkcli", "hkcli.cli", "hkcli.cli.main", "hkcli.cli.version"}
+def test_version_imports_a_few_small_modules_of_ours_and_nothing_else(word):
+    assert imported(word) - bare() == {
+        "hkcli",
+        "hkcli.cli",
+        *(f"hkcli.cli.{each}" for each in ("delivery", "main", "version")),
+    }
 
 
 @pytest.mark.parametrize(
@@ -63,10 +67,13 @@ def test_a_command_that_is_one_request_draws_no_table_and_opens_no_repository():
     assert not modules & {"rich", "git", "requests"}, "not logged in: nothing was to be sent"
 
 
-def test_help_imports_its_two_tables_and_nothing_else_of_ours_and_no_library():
+def test_help_imports_its_tables_and_nothing_else_of_ours_and_no_library():
     modules = imported("help") - bare()
     ours = {each for each in modules if each.startswith("hkcli.")}
-    assert ours == {"hkcli.cli", *(f"hkcli.cli.{each}" for each in ("main", "summaries", "topics"))}
+    assert ours == {
+        "hkcli.cli",
+        *(f"hkcli.cli.{each}" for each in ("delivery", "main", "summaries", "table", "topics")),
+    }
     assert "click" not in modules
 
 

@@ -24,7 +24,7 @@ class Request(BaseHTTPRequestHandler):
             return
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-    do_GET = do_POST = do_DELETE = do_PATCH = answer
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer
 
     def json(self, document: Any, status: int = 200) -> None:
         data = json.dumps(document).encode()

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from hkcli.cli.dispatch import load
-from hkcli.cli.main import COMMANDS, resolve
+from hkcli.cli.table import COMMANDS, resolve
 
 TOPICS = (
     *("access", "addons", "apps", "auth", "authorizations", "autocomplete", "buildpacks", "config", "console"),
@@ -51,7 +51,6 @@ TABLES = "shapes of a table: a pipe gets tab-separated text, a program --json"
 STAFF = "for Heroku's staff"
 OTHER_FLAGS = {
     ("", "prompt"): "asks for every flag one by one; ours asks for what is missing and can't be guessed",
-    ("", "no-wrap"): TABLES,
     ("domains", "columns"): TABLES,
     ("domains", "csv"): TABLES,
     ("domains", "extended"): TABLES,
@@ -64,12 +63,7 @@ OTHER_FLAGS = {
     ("apps:create", "kernel"): STAFF,
     ("apps:create", "locked"): STAFF,
     ("apps:create", "manifest"): "container apps, which heroku.yml describes",
-    ("auth:login", "sso"): "the browser's page does single sign-on as well",
-    ("keys:add", "quiet"): "it says nothing that could be left out",
-    ("pg:psql", "channel-binding"): "psql reads PGCHANNELBINDING from the environment",
     ("run", "listen"): STAFF,
-    ("run", "no-launcher"): "ours sends the command as it was typed, always",
-    ("run:detached", "no-launcher"): "ours sends the command as it was typed, always",
 }
 """A command ("" is any) and a flag of it that we don't have, and why."""
 

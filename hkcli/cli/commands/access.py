@@ -35,6 +35,8 @@ def row(each: Collaborator) -> list[str]:
 def access_add(run: Run, email: str, permissions: str | None, as_json: bool) -> None:
     """Give a user access to an app."""
     wanted = named_permissions(permissions) if permissions else []
+    if wanted:
+        check_team(run)
     as_what = f" with {', '.join(wanted)} permissions" if wanted else ""
     with run.out.progress(f"Adding {email} access to the app {run.app}{as_what}"):
         if wanted:
@@ -50,6 +52,18 @@ def named_permissions(text: str) -> list[str]:
     return sorted({"view", *text.replace(" ", "").split(",")} - {""})
 
 
+def check_team(run: Run) -> None:
+    """Raises HerokuError for an app that no team has."""
+    if not run.api.app(run.app).get("team"):
+        raise HerokuError(
+            f"{run.app} belongs to no team, and permissions are a team's.",
+            next=(
+                "See who has access: heroku access",
+                "Give access to all of it: heroku access:add EMAIL",
+            ),
+        )
+
+
 @app_command("access:update")
 @click.argument("email")
 @click.option("-p", "--permissions", metavar="NAMES", required=True, help="deploy, manage, operate, view")
@@ -57,10 +71,7 @@ def named_permissions(text: str) -> list[str]:
 def access_update(run: Run, email: str, permissions: str, as_json: bool) -> None:
     """Change what a user may do on a team's app."""
     wanted = named_permissions(permissions)
-    if not run.api.app(run.app).get("team"):
-        raise HerokuError(
-            f"{run.app} belongs to no team, and permissions are a team's.", next=("See who has access: heroku access",)
-        )
+    check_team(run)
     with run.out.progress(f"Updating {email} in application {run.app} with {', '.join(wanted)} permissions"):
         changed = run.api.update_team_collaborator(run.app, email, wanted)
     if as_json:
@@ -77,8 +88,15 @@ def access_remove(run: Run, email: str, as_json: bool) -> None:
             gone = run.api.remove_collaborator(run.app, email)
     except NotFound as error:
         if error.resource != "app":
-            near = nearest(email, [email_of(each) for each in run.api.collaborators(run.app)])
-            error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See who has it: heroku access",)
+            error.next = (removal_hint(email, run.api.collaborators(run.app)),)
         raise
     if as_json:
         run.out.json(gone)
+
+
+def removal_hint(email: str, present: list[Collaborator]) -> str:
+    """Whom else could be meant, or that the owner's access goes with the app."""
+    if email in map(email_of, present):
+        return f"{email} owns the app, and keeps access to it."
+    near = nearest(email, [email_of(each) for each in present])
+    return f"Did you mean: {', '.join(near)}?" if near else "See who has it: heroku access"

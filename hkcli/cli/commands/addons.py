@@ -6,7 +6,7 @@ import click
 
 from hkcli.api.documents import Addon, Attachment
 from hkcli.api.errors import ApiError, ConfirmationRequired, HerokuError, InvalidParams, NotFound
-from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
+from hkcli.cli.context import Run, app_command, command, confirm_option, json_option, wrap_option
 from hkcli.cli.dispatch import nearest
 from hkcli.cli.units import monthly_text, price_text
 
@@ -17,11 +17,15 @@ NO_SUCH_PLAN = "Couldn't find either the add-on"
 
 @app_command("addons")
 @click.option("-A", "--all", "everywhere", is_flag=True, help="of all your apps")
+@wrap_option
 @json_option
-def addons(run: Run, everywhere: bool, as_json: bool) -> None:
-    """List the add-ons of an app."""
+def addons(run: Run, everywhere: bool, no_wrap: bool, as_json: bool) -> None:
+    """List the add-ons of an app, or of all your apps."""
     if everywhere:
         run.needs_app = False
+        if run.app_flag or run.remote_flag:
+            run.out.warn("--all lists the add-ons of all your apps: --app and --remote make no difference.")
+    everywhere = everywhere or not run.names_an_app()
     found = run.api.all_addons() if everywhere else run.api.addons(run.app)
     attached = [] if everywhere else run.api.all_attachments()
     found = sorted(with_attachments(found, attached), key=lambda addon: (addon["app"]["name"], addon["name"]))
@@ -35,11 +39,12 @@ def addons(run: Run, everywhere: bool, as_json: bool) -> None:
         return
     if everywhere:
         columns = ["Owning App", "Add-on", "Plan", "Price", "State"]
-        run.out.table(columns, [[addon["app"]["name"], *row(addon, ())] for addon in found])
+        run.out.table(columns, [[addon["app"]["name"], *row(addon, ())] for addon in found], wraps=not no_wrap)
     else:
         of_app = [each for each in attached if each["app"]["name"] == run.app]
         rows = [row(addon, names_of(addon, of_app)) for addon in found]
-        run.out.table(["Add-on", "Plan", "Price", "State"], [*rows, *map(foreign_row, foreign)])
+        rows += [foreign_row(each, run.app) for each in foreign]
+        run.out.table(["Add-on", "Plan", "Price", "State"], rows, wraps=not no_wrap)
 
 
 def with_attachments(found: list[Addon], attached: list[Attachment]) -> list[Addon]:
@@ -63,8 +68,8 @@ def foreign_addons(own: list[Addon], attached: list[Attachment], app: str) -> li
     ]
 
 
-def foreign_row(addon: dict[str, Any]) -> list[str]:
-    names = ", ".join(each["name"] for each in addon["attachments"])
+def foreign_row(addon: dict[str, Any], app: str) -> list[str]:
+    names = ", ".join(each["name"] for each in addon["attachments"] if each["app"]["name"] == app)
     return [f"{addon['name']} as {names}", "?", f"(billed to {addon['app']['name']} app)", ""]
 
 
@@ -108,13 +113,13 @@ def addons_add(
     wishes |= {key: value for key, value in {"name": name, "confirm": confirm}.items() if value}
     addon = add(run, plan, wishes)
     message = addon.get("provision_message")
+    if message and not as_json:
+        run.out.line(message.rstrip("\n"))
     if wait:
         addon = wait_until(run, addon)
     if as_json:
         run.out.json(addon)
         return
-    if message:
-        run.out.line(message.rstrip("\n"))
     run.out.line(created_line(addon))
     if addon["state"] == "deprovisioned":
         raise HerokuError(
@@ -124,20 +129,21 @@ def addons_add(
 
 def add(run: Run, plan: str, wishes: dict[str, object]) -> Addon:
     try:
-        return request_addon(run, plan, wishes)
+        return request_addon(run, run.app, plan, wishes)
     except ConfirmationRequired as error:
         run.confirm(None, error.message)
-        return request_addon(run, plan, wishes | {"confirm": run.app})
+        return request_addon(run, run.app, plan, wishes | {"confirm": run.app})
+
+
+def request_addon(run: Run, app: str, plan: str, wishes: dict[str, object]) -> Addon:
+    try:
+        with run.out.progress(f"Creating {plan} on {app}") as step:
+            addon = run.api.create_addon(app, wishes)
+            step.ends(price_text(addon["plan"].get("price") or addon["billed_price"]) or "done")
     except (InvalidParams, NotFound) as error:
         if error.message.startswith(NO_SUCH_PLAN):
             raise unknown_plan(run, plan, error) from error
         raise
-
-
-def request_addon(run: Run, plan: str, wishes: dict[str, object]) -> Addon:
-    with run.out.progress(f"Creating {plan} on {run.app}") as step:
-        addon = run.api.create_addon(run.app, wishes)
-        step.ends(price_text(addon["plan"].get("price") or addon["billed_price"]) or "done")
     return addon
 
 
@@ -305,9 +311,7 @@ def addons_plans(run: Run, service: str, as_json: bool) -> None:
     try:
         plans = run.api.plans(service)
     except NotFound as error:
-        near = nearest(service, [each["name"] for each in run.api.addon_services()])
-        error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them all: heroku addons:services",)
-        raise
+        raise unknown_plan(run, service, error) from error
     plans = sorted(plans, key=lambda plan: ((plan.get("price") or {"cents": 0})["cents"], plan["name"]))
     if as_json:
         run.out.json(plans)

@@ -70,6 +70,8 @@ def addons_wait(run: Run, name: str | None, interval_s: float, as_json: bool) ->
     settled = [wait_until(run, each, interval_s) if each["state"].endswith("ing") else each for each in chosen]
     if as_json:
         run.out.json(settled)
+    elif settled == chosen:
+        run.out.talk("Nothing is being created or destroyed.")
     failed = [
         before["name"]
         for before, after in zip(chosen, settled, strict=True)

@@ -3,13 +3,13 @@
 import click
 
 from hkcli.api.documents import App, Collaborator
-from hkcli.api.errors import ApiError
+from hkcli.api.errors import ApiError, InvalidParams
 from hkcli.cli.browser import show_page
-from hkcli.cli.commands.addons import created_line
+from hkcli.cli.commands.addons import created_line, request_addon
 from hkcli.cli.commands.buildpacks import url_meant
 from hkcli.cli.context import Run, app_command, command, confirm_option, json_option
 from hkcli.cli.git_remote import discover, remove_remotes, set_credential_helper, set_remote
-from hkcli.cli.units import price_text, size_text
+from hkcli.cli.units import size_text
 
 
 @command("apps")
@@ -96,28 +96,41 @@ def create(
     team = team or run.env.get("HEROKU_TEAM")
     asked = {"name": name, "region": region, "stack": stack, "team": team, "space": space}
     wishes = {key: value for key, value in asked.items() if value}
-    with run.out.progress(f"Creating {name or 'app'}") as step:
-        app = run.api.create_app(wishes)
-        step.done(app["name"] if app["name"] != name else "")
+    app = made(run, name, wishes)
+    if not no_remote:
+        connect(run, app["name"], remote_name, keep=True)
     if buildpack_url:
         with run.out.progress(f"Setting buildpack to {buildpack}"):
             run.api.set_buildpacks(app["name"], [buildpack_url])
-    for plan in (plans or "").split(","):
-        if plan.strip():
-            add_to(run, app, plan.strip())
-    if not no_remote:
-        connect(run, app["name"], remote_name, keep=True)
+    add_all(run, app["name"], [plan.strip() for plan in (plans or "").split(",") if plan.strip()])
     if as_json:
         run.out.json(app)
     else:
         run.out.line(f"{app['web_url'] or ''} | {run.host.git_url(app['name'])}".removeprefix(" | "))
 
 
-def add_to(run: Run, app: App, plan: str) -> None:
-    with run.out.progress(f"Creating {plan} on {app['name']}") as step:
-        addon = run.api.create_addon(app["name"], {"plan": {"name": plan}, "attachment": {}, "config": {}})
-        step.ends(price_text(addon["plan"].get("price") or addon["billed_price"]))
-    run.out.talk(created_line(addon))
+def made(run: Run, name: str | None, wishes: dict[str, str]) -> App:
+    try:
+        with run.out.progress(f"Creating {name or 'app'}") as step:
+            app = run.api.create_app(wishes)
+            step.done(app["name"] if app["name"] != name else "")
+    except InvalidParams as error:
+        if name and name in error.message:
+            error.next = ("Choose another name, or leave it out: heroku create",)
+        raise
+    return app
+
+
+def add_all(run: Run, app: str, plans: list[str]) -> None:
+    """Raises ApiError for the first add-on that cannot be had; the app stays."""
+    for place, plan in enumerate(plans):
+        try:
+            addon = request_addon(run, app, plan, {"plan": {"name": plan}, "attachment": {}, "config": {}})
+        except ApiError as error:
+            missing = " ".join(f"heroku addons:add {each} --app {app};" for each in plans[place:]).rstrip(";")
+            error.next = (*error.next, f"The app {app} was created. What it still needs: {missing}")
+            raise
+        run.out.talk(created_line(addon))
 
 
 def connect(run: Run, app: str, remote_name: str, *, keep: bool) -> bool:
@@ -147,10 +160,10 @@ def info(run: Run, name: str | None, shell: bool, as_json: bool) -> None:
     name_app(run, name)
     app = run.api.app(run.app)
     addons, dynos = run.api.addons(run.app), run.api.dynos(run.app)
-    others = collaborators(run)
+    others, coupling = collaborators(run), run.api.pipeline_coupling(run.app)
     if as_json:
         document = {"addons": addons, "app": app, "collaborators": others, "dynos": dynos}
-        run.out.json(document | {"pipeline_coupling": run.api.pipeline_coupling(run.app)})
+        run.out.json(document | {"pipeline_coupling": coupling})
         return
     emails = sorted(each["user"]["email"] for each in others)
     counts: dict[str, int] = {}
@@ -158,10 +171,13 @@ def info(run: Run, name: str | None, shell: bool, as_json: bool) -> None:
         counts[dyno["type"]] = counts.get(dyno["type"], 0) + 1
     facts = {
         "Add-ons": ", ".join(addon["plan"]["name"] for addon in addons),
+        "Auto Cert Mgmt": "" if app.get("acm") is None else str(app["acm"]).lower(),
         "Collaborators": ", ".join(email for email in emails if email != app["owner"]["email"]),
         "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())),
         "Git URL": app["git_url"],
+        "Maintenance": "on" if app["maintenance"] else "",
         "Owner": app["owner"]["email"],
+        "Pipeline": f"{coupling['pipeline']['name']}:{coupling['stage']}" if coupling else "",
         "Region": app["region"]["name"],
         "Repo Size": size_text(app.get("repo_size")),
         "Slug Size": size_text(app.get("slug_size")),

@@ -3,7 +3,7 @@
 import click
 
 from hkcli.api.documents import Addon, Attachment
-from hkcli.api.errors import ConfirmationRequired, NotFound
+from hkcli.api.errors import ConfirmationRequired, InvalidParams, NotFound
 from hkcli.cli.commands.config import release_of
 from hkcli.cli.context import Run, app_command, confirm_option, json_option
 from hkcli.cli.dispatch import nearest
@@ -37,6 +37,9 @@ def addon_named(run: Run, name: str) -> Addon:
     """An add-on of any app, by its own name. Raises NotFound with the nearest names."""
     try:
         return run.api.addon_anywhere(name)
+    except InvalidParams as error:
+        error.next = ("Use the add-on's own name. See it: heroku addons --all",)
+        raise
     except NotFound as error:
         near = nearest(name, [each["name"] for each in run.api.all_addons()])
         error.next = (f"Did you mean: {', '.join(near)}?",) if near else ("See them: heroku addons --all",)

@@ -18,7 +18,8 @@ LONGEST_LOGIN_S = 30 * 24 * 3600
 
 @command("login")
 @click.option("-i", "--interactive", is_flag=True, help="with email and password, and no offer of the browser")
-@click.option("--browser", metavar="NAME", help="by a page of Heroku's in this web browser, as in firefox")
+@click.option("--browser", metavar="NAME", help="by the platform's page in this web browser, as in firefox")
+@click.option("-s", "--sso", is_flag=True, help="by the same page, which does a company's single sign-on")
 @click.option("-t", "--token", "with_token", is_flag=True, help="paste an API token instead, or give it on stdin")
 @click.option(
     "-e",
@@ -27,12 +28,14 @@ LONGEST_LOGIN_S = 30 * 24 * 3600
     type=click.IntRange(1, LONGEST_LOGIN_S),
     default=LONGEST_LOGIN_S,
     metavar="SECONDS",
-    help="how long the login is valid [thirty days]",
+    help="how long the login is valid: thirty days, which are also the longest",
 )
 @json_option
-def login(run: Run, interactive: bool, browser: str | None, with_token: bool, expires_in_s: int, as_json: bool) -> None:
+def login(
+    run: Run, interactive: bool, browser: str | None, sso: bool, with_token: bool, expires_in_s: int, as_json: bool
+) -> None:
     """Log in with a password, the browser, or an API token."""
-    if sum((interactive, browser is not None, with_token)) > 1:
+    if sum((interactive, sso or browser is not None, with_token)) > 1:
         raise click.UsageError("--interactive, --browser and --token exclude each other.")
     if run.env.get("HEROKU_API_KEY"):
         raise HerokuError(
@@ -42,10 +45,12 @@ def login(run: Run, interactive: bool, browser: str | None, with_token: bool, ex
     try:
         if with_token:
             email, token = token_given(run)
-        elif browser:
+        elif browser or sso:
             email, token = by_browser(run, browser)
         else:
             email, token = at_the_terminal(run, expires_in_s, offers_browser=not interactive)
+    except EOFError:
+        raise HerokuError("Logging in was broken off.") from None
     except Unauthorized as error:
         error.next = ("The token is not accepted." if with_token else "Email, password or code is wrong. Try again.",)
         raise
@@ -69,7 +74,7 @@ def token_given(run: Run) -> tuple[str, str]:
     else:
         token = run.out.stdin.readline().strip()
     if not token:
-        raise HerokuError("No token was given.", next=(f"On Heroku: {TOKENS_PAGE}",))
+        raise HerokuError("No token was given.", next=(f"Heroku shows yours, and makes others: {TOKENS_PAGE}",))
     return run.api_with(token).account()["email"], token
 
 
@@ -81,20 +86,16 @@ def by_browser(run: Run, browser: str | None) -> tuple[str, str]:
 
 
 def at_the_terminal(run: Run, expires_in_s: int, *, offers_browser: bool) -> tuple[str, str]:
-    """By email and password; on Heroku, nothing in place of an email means the browser."""
+    """By email and password; nothing in place of an email means the browser."""
     if not run.out.stdin.isatty():
         raise HerokuError(
             "Logging in needs a terminal to ask for the password.",
             next=("Give a token instead: heroku login --token < FILE", "Or: export HEROKU_API_KEY=TOKEN"),
         )
-    try:
-        offers_browser = offers_browser and not run.host.is_loopback
-        email = run.out.ask("Email (or Enter for the browser): " if offers_browser else "Email: ").strip()
-        if offers_browser and not email:
-            return by_browser(run, None)
-        password = run.out.ask("Password: ", secret=True)
-    except EOFError:
-        raise HerokuError("Logging in was broken off.") from None
+    email = run.out.ask("Email (or Enter for the browser): " if offers_browser else "Email: ").strip()
+    if offers_browser and not email:
+        return by_browser(run, None)
+    password = run.out.ask("Password: ", secret=True)
     api = run.api_with(None)
     description = f"hkcli login from {gethostname()}"
     try:

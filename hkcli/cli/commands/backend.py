@@ -16,7 +16,9 @@ CONFIRMATION = "reset"
 
 @command("backend:start")
 @click.option("-d", "--detach", is_flag=True, help="run it in the background")
-@click.option("-p", "--port", type=click.IntRange(0, 65535), help="port of the API; 0 for any that is free")
+@click.option(
+    "-p", "--port", type=click.IntRange(0, 65535), metavar="PORT", help="port of the API; 0 for any that is free"
+)
 @click.option("--host", metavar="ADDRESS", help="listen on this address instead of 127.0.0.1")
 @click.option("--store", "store_url", metavar="URL", help="SQLAlchemy URL of the store, instead of SQLite")
 @click.option(

@@ -52,7 +52,12 @@ def backend_faults(run: Run, as_json: bool) -> None:
 
 @command("backend:faults:add")
 @click.argument("pattern")
-@click.option("--status", type=click.IntRange(400, 599), help="answer with this status (429: as Heroku's rate limit)")
+@click.option(
+    "--status",
+    type=click.IntRange(400, 599),
+    metavar="STATUS",
+    help="answer with this status (429: as Heroku's rate limit)",
+)
 @click.option("--delay", type=click.FloatRange(0, 600), metavar="SECONDS", help="wait before anything else")
 @click.option("--cut-lines", type=click.IntRange(1), metavar="N", help="break the answer off after N lines of a log")
 @click.option("--cut-bytes", type=click.IntRange(1), metavar="N", help="break it off after N bytes")

@@ -75,7 +75,9 @@ def buildpacks_set(run: Run, buildpack: str, index: int | None, as_json: bool) -
 
 def refuse_twice(word: str, url: str, present: list[str]) -> None:
     if url in present or word in present:
-        raise HerokuError(f"The buildpack {word} is already set on your app.")
+        raise HerokuError(
+            f"The buildpack {word} is already set on your app.", next=("See their order: heroku buildpacks",)
+        )
 
 
 @app_command("buildpacks:remove")
@@ -89,7 +91,8 @@ def buildpacks_remove(run: Run, buildpack: str | None, index: int | None, as_jso
     present = [url_of(each) for each in run.api.buildpacks(run.app)]
     place = index - 1 if index else place_of(buildpack or "", present)
     if place >= len(present):
-        raise HerokuError(f"{run.app} has {len(present)} buildpacks. Nothing was removed.")
+        count = f"{len(present)} buildpack{'s' * (len(present) != 1)}"
+        raise HerokuError(f"{run.app} has {count}. Nothing was removed.", next=("See them: heroku buildpacks",))
     put(run, [*present[:place], *present[place + 1 :]], "removed", as_json)
 
 

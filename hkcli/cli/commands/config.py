@@ -46,6 +46,8 @@ def config_get(run: Run, keys: tuple[str, ...], shell: bool, as_json: bool) -> N
         run.out.json(found[0] if len(found) == 1 else found)
         return
     for key in keys:
+        if key not in config_vars:
+            run.out.talk(f"{key} is not set on {run.app}.{near_key(key, config_vars)}")
         value = config_vars.get(key, "")
         run.out.line(f"{key}={quote(value)}" if shell else value)
 
@@ -111,8 +113,10 @@ def check_set(keys: tuple[str, ...], config_vars: dict[str, str]) -> None:
     """Raises HerokuError for the first key that is not set: a mistyped name must not pass for a removed secret."""
     for key in keys:
         if key not in config_vars:
-            near = nearest(key, sorted(config_vars))
-            raise HerokuError(
-                f"{key} is not set. Nothing was changed.",
-                next=(f"Did you mean: {', '.join(near)}?",) if near else ("See what is set: heroku config",),
-            )
+            hint = near_key(key, config_vars).strip() or "See what is set: heroku config"
+            raise HerokuError(f"{key} is not set. Nothing was changed.", next=(hint,))
+
+
+def near_key(key: str, config_vars: Mapping[str, str]) -> str:
+    near = nearest(key, sorted(config_vars))
+    return f" Did you mean: {', '.join(near)}?" if near else ""

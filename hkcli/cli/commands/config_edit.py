@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import which
 
 import click
 
@@ -12,6 +13,8 @@ from hkcli.api.errors import HerokuError, UsageError
 from hkcli.cli.commands.config import parse_config_vars, release_of
 from hkcli.cli.context import Run, app_command, confirm_option, json_option
 
+USUAL_EDITORS = ("editor", "vi", "nano")
+"""At a terminal where neither VISUAL nor EDITOR is set; `editor` is the machine's own choice on Debian and Ubuntu."""
 HEAD = "# Config vars of {}: KEY=value, quoted as for a shell. A line that is taken out unsets its key.\n"
 
 
@@ -42,7 +45,8 @@ def as_text(config_vars: Mapping[str, str]) -> str:
 
 def edited(run: Run, text: str, name: str) -> str:
     """What the user makes of a text. Raises HerokuError if the editor fails, UsageError without one."""
-    editor = run.env.get("VISUAL") or run.env.get("EDITOR")
+    usual = next(filter(which, USUAL_EDITORS), None) if run.out.can_prompt else None
+    editor = run.env.get("VISUAL") or run.env.get("EDITOR") or usual
     if not editor:
         raise UsageError("No editor is named.", next=("Name it: export EDITOR=vim",))
     with tempfile.TemporaryDirectory(prefix="heroku-config-") as folder:
@@ -52,9 +56,12 @@ def edited(run: Run, text: str, name: str) -> str:
         try:
             status = subprocess.run([*shlex.split(editor), str(path)], env=dict(run.env), check=False).returncode
         except OSError as error:
-            raise UsageError(f"{editor} could not be started ({error.strerror}).") from error
+            raise UsageError(
+                f"The editor {editor} could not be started ({error.strerror}).",
+                next=("Name another: export EDITOR=vim",),
+            ) from error
         if status:
-            raise HerokuError(f"{editor} ended with status {status}. Nothing was changed.")
+            raise HerokuError(f"The editor {editor} ended with status {status}. Nothing was changed.")
         return path.read_text()
 
 

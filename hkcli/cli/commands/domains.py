@@ -4,7 +4,7 @@ import click
 
 from hkcli.api.documents import Domain
 from hkcli.api.errors import HerokuError, NotFound
-from hkcli.cli.context import Run, app_command, confirm_option, json_option
+from hkcli.cli.context import Run, app_command, confirm_option, json_option, wrap_option
 from hkcli.cli.dispatch import nearest
 
 POLL_S = 5.0
@@ -12,8 +12,9 @@ SETTLED = ("none", "succeeded")
 
 
 @app_command("domains")
+@wrap_option
 @json_option
-def domains(run: Run, as_json: bool) -> None:
+def domains(run: Run, no_wrap: bool, as_json: bool) -> None:
     """List the domains of an app."""
     found = sorted(run.api.domains(run.app), key=lambda each: (each["kind"] != "heroku", each["hostname"]))
     if as_json:
@@ -32,7 +33,7 @@ def domains(run: Run, as_json: bool) -> None:
             return
     else:
         custom = found
-    run.out.table(["Domain Name", "DNS Target", "Status"], [row(each) for each in custom])
+    run.out.table(["Domain Name", "DNS Target", "Status"], [row(each) for each in custom], wraps=not no_wrap)
 
 
 def row(each: Domain) -> list[str]:
@@ -81,6 +82,8 @@ def domains_wait(run: Run, hostname: str | None, as_json: bool) -> None:
     ready = [wait_until_ready(run, each) if each["status"] == "pending" else each for each in chosen]
     if as_json:
         run.out.json(ready)
+    elif all(each["status"] != "pending" for each in chosen):
+        run.out.talk("Nothing is being set up.")
 
 
 @app_command("domains:info")

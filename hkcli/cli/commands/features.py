@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from hkcli.api.documents import Feature
-from hkcli.api.errors import NoAppError, NotFound
+from hkcli.api.errors import NotFound
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.dispatch import nearest
 
@@ -33,9 +33,10 @@ def show(run: Run, title: str, found: Sequence[Feature]) -> None:
         run.out.table([], [[mark(each), each["name"], each["description"]] for each in found])
         return
     run.out.header(title)
-    width = max((len(each["name"]) for each in found), default=0)
-    for each in found:
-        run.out.line(f"{mark(each)} {each['name']:<{width}}  {each['description']}")
+    if found:
+        run.out.table(["", "Name", "Description"], [[mark(each), each["name"], each["description"]] for each in found])
+    else:
+        run.out.talk("There are none.")
 
 
 def mark(feature: Feature) -> str:
@@ -113,7 +114,7 @@ def switch(run: Run, feature: Feature, is_of_app: bool, enabled: bool, as_json: 
 @json_option
 def labs(run: Run, as_json: bool) -> None:
     """List experimental features, of your account and an app."""
-    has_app = names_an_app(run)
+    has_app = run.names_an_app()
     mine = in_order(each for each in run.api.account_features() if each["state"] != SETTLED)
     of_the_app = in_order(each for each in run.api.features(run.app) if each["state"] != SETTLED) if has_app else None
     if as_json:
@@ -121,18 +122,9 @@ def labs(run: Run, as_json: bool) -> None:
         return
     show(run, "User Features", mine)
     if of_the_app is not None:
+        if run.out.stdout.isatty():
+            run.out.line()
         show(run, f"App Features {run.app}", of_the_app)
-
-
-def names_an_app(run: Run) -> bool:
-    """Whether there is an app to ask as well; a flag that names none that can be meant is a mistake still."""
-    try:
-        return bool(run.app)
-    except NoAppError:
-        if run.app_flag or run.remote_flag:
-            raise
-        run.needs_app = False
-        return False
 
 
 @app_command("labs:info")
@@ -145,7 +137,7 @@ def labs_info(run: Run, feature: str, as_json: bool) -> None:
 
 def anywhere(run: Run, name: str) -> tuple[Feature, bool]:
     """The feature of the account, else of the app, and whether it is the app's. Raises ApiError."""
-    has_app = names_an_app(run)
+    has_app = run.names_an_app()
     try:
         return run.api.account_feature(name), False
     except NotFound as error:

@@ -7,9 +7,9 @@ import click
 
 from hkcli.cli.context import Run, command, json_option
 from hkcli.cli.dispatch import load, unknown_command
-from hkcli.cli.main import COMMANDS, also_known_as, names, resolve
 from hkcli.cli.summaries import SUMMARIES
-from hkcli.cli.topics import overview, topic_of
+from hkcli.cli.table import COMMANDS, also_known_as, names, resolve
+from hkcli.cli.topics import HEADLESS, overview, topic_of
 from hkcli.cli.version import version_text
 
 
@@ -32,8 +32,10 @@ def help_(run: Run, topic: str | None, as_json: bool) -> None:
         raise unknown_command(topic)
     others = [name for name in members if name != resolve(topic)] if topic in COMMANDS else members
     if others:
-        run.out.line()
+        run.out.line(f"\nMore of {topic_of(topic)}:" if topic in COMMANDS else f"{HEADLESS[topic]}\n\nCommands:")
         list_commands(run, others)
+    if topic not in COMMANDS:
+        run.out.line("\nHow to use one: heroku help COMMAND")
 
 
 def describe(topic: str | None) -> list[dict[str, Any]]:
@@ -85,11 +87,9 @@ def shortened(text: str, room: int) -> str:
 
 
 def help_text(name: str) -> str:
-    """What `heroku NAME --help` prints, and the other names of the command."""
+    """What `heroku NAME --help` prints."""
     found = load(name)
-    text = found.get_help(click.Context(found, info_name=f"heroku {resolve(name)}", **found.context_settings))
-    also = also_known_as(resolve(name))
-    return f"{text}\n\nAlso: {', '.join(also)}" if also else text
+    return found.get_help(click.Context(found, info_name=f"heroku {resolve(name)}", **found.context_settings))
 
 
 def description(name: str) -> dict[str, Any]:

@@ -37,14 +37,17 @@ def shortened(public_key: str) -> str:
 @command("keys:add")
 @click.argument("file", required=False)
 @click.option("-y", "--yes", is_flag=True, help="don't ask")
+@click.option("--quiet", is_flag=True, hidden=True, expose_value=False)
 @json_option
 def keys_add(run: Run, file: str | None, yes: bool, as_json: bool) -> None:
     """Add an SSH public key, by default the one in ~/.ssh."""
     path = run.folder / Path(file).expanduser() if file else only_key(run, yes)
     try:
         public_key = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as a key ({error}).") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}).", next=("Make a key: ssh-keygen",)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a public key: it is no text.") from error
     if "PRIVATE KEY" in public_key:
         raise UsageError(f"{path} is a private key, which nobody else may see.", next=(f"Try: {path}.pub",))
     with run.out.progress(f"Uploading {path} SSH key"):

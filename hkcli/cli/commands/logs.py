@@ -11,15 +11,24 @@ from hkcli.api.logs import LogReader
 from hkcli.cli.commands.ps import ONE_OFF_TYPES
 from hkcli.cli.context import Run, app_command
 from hkcli.cli.dispatch import nearest
-from hkcli.cli.log_lines import Colours, as_json_lines, lines_since
+from hkcli.cli.log_lines import Colours, Ending, as_json_lines, lines_since
 
 MOST_LINES = 1500
 AGO = re.compile(r"(\d+)([smhd])")
+SOURCES = ("app", "heroku")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @app_command("logs")
-@click.option("-n", "--num", type=click.IntRange(0, MOST_LINES), default=100, metavar="COUNT", help="how many lines")
+@click.option(
+    "-n",
+    "--num",
+    type=click.IntRange(0, MOST_LINES),
+    default=100,
+    metavar="COUNT",
+    show_default=True,
+    help="how many lines",
+)
 @click.option("-t", "--tail", is_flag=True, help="go on as new lines come")
 @click.option("-s", "--source", metavar="SOURCE", help="only app, or only heroku")
 @click.option("-d", "--dyno", "--dyno-name", metavar="DYNO", help="only this dyno, as in worker.1, or type of dyno")
@@ -41,14 +50,20 @@ def logs(
     no_color: bool,
 ) -> None:
     """Show the log of an app."""
+    if source not in (None, *SOURCES):
+        run.out.warn(f"Nothing comes from a source {source}. Sources: {', '.join(SOURCES)}")
     if dyno and process_type:
         raise click.UsageError("--dyno and --ps exclude each other.")
     first = parse_since(since, datetime.now(UTC)) if since else None
     if first and click.get_current_context().get_parameter_source("num") is ParameterSource.DEFAULT:
         num = MOST_LINES
     wishes = {"lines": num, "tail": tail, "source": source, "dyno": dyno or process_type}
-    coloured = force_colors or (run.out.has_colour(run.out.stdout) and run.env.get("HEROKU_LOGS_COLOR") != "0")
-    show_log(run, wishes, as_json=as_json, coloured=coloured and not no_color, since=first)
+    coloured = (force_colors or wants_colour(run)) and not no_color
+    show_log(run, wishes, as_json=as_json, coloured=coloured, since=first)
+
+
+def wants_colour(run: Run) -> bool:
+    return run.out.has_colour(run.out.stdout) and run.env.get("HEROKU_LOGS_COLOR") != "0"
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -69,14 +84,16 @@ def show_log(
     as_json: bool = False,
     coloured: bool = False,
     since: datetime | None = None,
+    ending: Ending | None = None,
 ) -> None:
-    """Write an app's log to stdout; blocks of lines pass as they come."""
+    """Write an app's log to stdout; blocks of lines pass as they come, up to the ending of a dyno if one is given."""
     asked = {key: value for key, value in wishes.items() if value is not None}
     reader = LogReader(run.api, run.app, asked, tell=run.out.talk)
     stdout = run.out.stdout
     stdout.flush()
     change = as_json_lines if as_json else Colours().block if coloured else None
     blocks = lines_since(reader.blocks(), since) if since else reader.blocks()
+    blocks = ending.of(blocks) if ending else blocks
     is_empty = True
     for block in blocks:
         is_empty = False

@@ -13,6 +13,7 @@ from hkcli.cli.dispatch import nearest
 
 SCHEMES = ("postgres", "postgresql")
 DEFAULT = "DATABASE_URL"
+BINDING = "PGCHANNELBINDING"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def chosen(run: Run, name: str | None) -> Database:
     present = databases(run.api.config_vars(run.app))
     if not present:
         raise HerokuError(
-            f"{run.app} has no PostgreSQL database.", next=("See what can be had: heroku addons:services",)
+            f"{run.app} has no PostgreSQL database.",
+            next=(f"Add one: heroku addons:add heroku-postgresql --app {run.app}",),
         )
     if name is None:
         return present[0]
@@ -109,8 +111,9 @@ def document(database: Database, owners: Mapping[str, str]) -> dict[str, object]
 @click.argument("database", required=False)
 @click.option("-c", "--command", "sql", metavar="SQL", help="run this and end")
 @click.option("-f", "--file", metavar="FILE", help="run what is in a file and end")
+@click.option("--channel-binding", "binding", metavar="HOW", help="disable, prefer or require, as libpq has it")
 @click.option("--credential", metavar="NAME", hidden=True, expose_value=False)
-def pg_psql(run: Run, database: str | None, sql: str | None, file: str | None) -> None:
+def pg_psql(run: Run, database: str | None, sql: str | None, file: str | None, binding: str | None) -> None:
     """Open psql on a database; its exit status becomes ours."""
     meant = chosen(run, database)
     words = ["psql", "--set", f"PROMPT1={run.app}::%/%R%# ", "--set", f"PROMPT2={run.app}::%/%R%# "]
@@ -118,9 +121,10 @@ def pg_psql(run: Run, database: str | None, sql: str | None, file: str | None) -
     words += ["--file", file] if file else []
     run.out.talk(f"--> Connecting to {meant.names[0]}")
     run.out.stdout.flush()
-    inherited = {key: value for key, value in run.env.items() if not key.startswith("PG")}
+    inherited = {key: value for key, value in run.env.items() if not key.startswith("PG") or key == BINDING}
+    wanted = meant.settings | ({BINDING: binding} if binding else {})
     try:
-        done = subprocess.run(words, env=inherited | meant.settings, cwd=run.folder, check=False)
+        done = subprocess.run(words, env=inherited | wanted, cwd=run.folder, check=False)
     except FileNotFoundError:
         raise HerokuError(
             "psql is not installed.", next=("On Debian and Ubuntu: apt install postgresql-client",)

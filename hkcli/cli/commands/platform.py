@@ -16,6 +16,8 @@ STATUS_SITE = "https://status.heroku.com"
 def regions(run: Run, common: bool, private: bool, as_json: bool) -> None:
     """List the regions where apps can live."""
     found = sorted(run.api.regions(), key=lambda each: (each["private_capable"], each["name"]))
+    if common and private:
+        raise click.UsageError("--common and --private exclude each other.")
     if common != private:
         found = [each for each in found if each["private_capable"] == private]
     if as_json:
@@ -54,7 +56,9 @@ def apps_stacks_set(run: Run, stack: str, as_json: bool) -> None:
     except (NotFound, InvalidParams) as error:
         if getattr(error, "resource", None) != "app":
             known = [each["name"] for each in run.api.stacks()]
-            error.next = (f"Did you mean: {', '.join(nearest(stack, known) or known)}?",)
+            near = nearest(stack, known)
+            listed = () if all(each in error.message for each in known) else ("See them: heroku apps:stacks",)
+            error.next = (f"Did you mean: {', '.join(near)}?",) if near else listed
         raise
     if as_json:
         run.out.json(app)

@@ -10,6 +10,7 @@ from hkcli.api.documents import Dyno, Formation
 from hkcli.api.errors import HerokuError, InvalidParams, NotFound
 from hkcli.cli.context import Run, app_command, json_option
 from hkcli.cli.dispatch import nearest
+from hkcli.cli.table import COMMANDS
 from hkcli.cli.units import ago, parse_time
 
 SCALE = re.compile(r"(?P<type>[\w-]+?)(?P<amount>[=+-]\d+)(?::(?P<size>[\w-]+))?")
@@ -19,11 +20,12 @@ ONE_OFF_TYPES = ("run", "release", "scheduler")
 
 @app_command("ps")
 @click.argument("types", metavar="[TYPE...]", nargs=-1)
+@click.option("--no-wrap", is_flag=True, hidden=True, expose_value=False)
 @json_option
 def ps(run: Run, types: tuple[str, ...], as_json: bool) -> None:
     """List the dynos of an app."""
     dynos = run.api.dynos(run.app)
-    check_types(types, sorted({dyno["type"] for dyno in dynos}), run.app)
+    check_types(types, sorted({dyno["type"] for dyno in dynos}), run.app, "Running now")
     chosen = sorted((dyno for dyno in dynos if not types or dyno["type"] in types), key=place)
     if as_json:
         run.out.json(chosen)
@@ -39,12 +41,13 @@ def ps(run: Run, types: tuple[str, ...], as_json: bool) -> None:
             run.out.line(dyno_line(dyno, now))
 
 
-def check_types(types: tuple[str, ...], known: list[str], app: str) -> None:
+def check_types(types: tuple[str, ...], known: list[str], app: str, listing: str = "Its process types") -> None:
     for each in types:
         if each not in known:
             near = nearest(each, known)
-            hint = f"Did you mean: {', '.join(near)}?" if near else f"Running now: {', '.join(known) or 'nothing'}"
-            raise HerokuError(f"{app} has no {each} dynos.", next=(hint,))
+            hint = f"Did you mean: {', '.join(near)}?" if near else f"{listing}: {', '.join(known) or 'none'}"
+            meant = (f"Or the command: heroku ps:{' '.join(types)}",) if f"ps:{each}" in COMMANDS else ()
+            raise HerokuError(f"{app} has no {each} dynos.", next=(hint, *meant))
 
 
 def place(dyno: Dyno) -> tuple[bool, str, int]:
@@ -94,9 +97,15 @@ def scale(run: Run, updates: list[dict[str, str]]) -> list[Formation]:
             step.done(f"now running {', '.join(now)}")
     except (NotFound, InvalidParams) as error:
         if getattr(error, "resource", None) != "app":
-            error.next = near_types(run, changed)
+            error.next = near_types(run, changed) or quantity_hint(updates)
         raise
     return formation
+
+
+def quantity_hint(updates: list[dict[str, str]]) -> tuple[str, ...]:
+    """For `worker=x`, which can be meant as a size alone."""
+    kind = next((each["type"] for each in updates if "quantity" not in each), None)
+    return (f"How many: heroku ps:scale {kind}=2   With a size: {kind}=2:standard-2x",) if kind else ()
 
 
 def near_types(run: Run, asked: list[str]) -> tuple[str, ...]:

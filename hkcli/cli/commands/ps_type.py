@@ -55,6 +55,7 @@ def size_updates(words: tuple[str, ...], formation: list[Formation], app: str) -
     type=click.FloatRange(1),
     default=POLL_S,
     metavar="SECONDS",
+    show_default=True,
     help="between looks",
 )
 @click.option("-R", "--with-run", is_flag=True, help="one-off dynos too")

@@ -21,7 +21,16 @@ STATUS_WORDS = {
 
 
 @app_command("releases")
-@click.option("-n", "--num", "limit", type=click.IntRange(1, 1000), default=RECENT, metavar="COUNT", help="how many")
+@click.option(
+    "-n",
+    "--num",
+    "limit",
+    type=click.IntRange(1, 1000),
+    default=RECENT,
+    metavar="COUNT",
+    show_default=True,
+    help="how many",
+)
 @json_option
 def releases(run: Run, limit: int, as_json: bool) -> None:
     """List the releases of an app, the newest first."""

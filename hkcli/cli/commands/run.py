@@ -24,10 +24,16 @@ def dyno_options(function: Function) -> Function:
     return function
 
 
+launcher_option = click.option(
+    "--no-launcher", is_flag=True, expose_value=False, help="not needed: a command is sent as it was typed"
+)
+
+
 def attach_options(function: Function) -> Function:
     for option in (
         click.option("--no-notify", is_flag=True, hidden=True, expose_value=False),
-        click.option("-x", "--exit-code", is_flag=True, expose_value=False, help="exit as the command does: always so"),
+        launcher_option,
+        click.option("-x", "--exit-code", is_flag=True, expose_value=False, help="not needed: it always is so"),
         click.option("--tty/--no-tty", "tty", default=None, help="with or without a terminal there"),
         click.option("--no-stdin", is_flag=True, help="leave stdin alone, as in a loop that reads from it"),
     ):
@@ -98,7 +104,8 @@ def console(
 
 @app_command("run:detached", **REMOTE_WORDS)
 @dyno_options
-@click.option("-t", "--tail", is_flag=True, help="show its log as it comes")
+@launcher_option
+@click.option("-t", "--tail", is_flag=True, help="show its log until it ends")
 @json_option
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def run_detached(
@@ -110,7 +117,10 @@ def run_detached(
     tail: bool,
     as_json: bool,
 ) -> None:
-    """Run a command whose output goes to the log."""
+    """Run a command whose output goes to the log.
+
+    With --tail its log is shown until it ends, and its exit status becomes ours. Ctrl-C leaves it running.
+    """
     require(words, "heroku run:detached rake jobs:workoff")
     wishes = {"command": command_line(words), "attach": False, "env": parse_env(env)} | options_of(dyno_type, size)
     with run.out.progress(f"Running {shown(words)} on {run.app}") as step:
@@ -119,9 +129,13 @@ def run_detached(
     if as_json:
         run.out.json(dyno)
     if tail:
-        from hkcli.cli.commands.logs import show_log
+        from hkcli.cli.commands.logs import show_log, wants_colour
+        from hkcli.cli.log_lines import Ending
 
-        show_log(run, {"tail": True, "dyno": dyno["name"], "lines": 100})
+        ending = Ending(dyno["name"])
+        wishes = {"tail": True, "dyno": dyno["name"], "lines": 100}
+        show_log(run, wishes, as_json=as_json, coloured=wants_colour(run), ending=ending)
+        run.exit_status = ending.status or 0
     elif not as_json:
         run.out.line(f"Run heroku logs --app {run.app} --dyno {dyno['name']} to view the output.")
 
