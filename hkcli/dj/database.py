@@ -51,6 +51,8 @@ class Address:
     host: str | None = None
     port: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    prepares: bool = True
+    """Whether statements may be prepared, which a pooler that shares sessions may not bear (`prepared_statements`)."""
 
 
 def database_url(environ: Mapping[str, str]) -> Address:
@@ -93,7 +95,7 @@ def _server(rest: str) -> Address:
             "DATABASE_URL is not a PostgreSQL address. It should read postgres://user:password@host:5432/name"
         )
     part = {name: unquote(text) for name, text in found.groupdict().items() if text}
-    options = {name: value for name, value in parse_qsl(found["options"] or "") if name not in RAILS_OWN_SETTINGS}
+    given = dict(parse_qsl(found["options"] or ""))
     return Address(
         "postgresql",
         part.get("database", ""),
@@ -101,7 +103,8 @@ def _server(rest: str) -> Address:
         part.get("password"),
         part.get("ipv6", part.get("host")),
         int(part["port"]) if "port" in part else None,
-        options,
+        {name: value for name, value in given.items() if name not in RAILS_OWN_SETTINGS},
+        given.get("prepared_statements") != "false",
     )
 
 

@@ -34,7 +34,8 @@ def connect(address: Address, foreign_keys: bool = True) -> sa.Engine:
     `foreign_keys` False is for migrations: SQLite would delete the rows that refer to a table while it is copied.
     """
     if address.dialect != "sqlite":
-        return sa.create_engine(url_of(address), connect_args={"application_name": "delayed_job"})
+        unprepared = {} if address.prepares else {"prepare_threshold": None}
+        return sa.create_engine(url_of(address), connect_args={"application_name": "delayed_job", **unprepared})
     engine = sa.create_engine(url_of(address), connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     sa.event.listen(engine, "connect", lambda connection, _: prepare(connection))
     sa.event.listen(engine, "begin", _begin_sqlite)

@@ -33,6 +33,8 @@ class PostgreSQLConnection:
         }
         with _said():
             self._driver = psycopg.connect(make_conninfo(**where), autocommit=True)
+        if not address.prepares:
+            self._driver.prepare_threshold = None
         # Text is text: where a value is used twice, the server does not guess from one use what it is in the other.
         self._driver.adapters.register_dumper(str, StrDumper)
 

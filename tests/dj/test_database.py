@@ -48,6 +48,14 @@ def test_what_an_address_leaves_out_is_left_to_the_library(text: str, host: str 
 
 
 @pytest.mark.parametrize(
+    ("words", "prepares"), [("?prepared_statements=false", False), ("?prepared_statements=true", True), ("", True)]
+)
+def test_whether_statements_are_prepared_is_said_as_to_rails(words: str, prepares: bool) -> None:
+    found = parse_url(f"postgres://db.example/shop{words}")
+    assert (found.prepares, found.options) == (prepares, {})
+
+
+@pytest.mark.parametrize(
     "text", ["mysql2://u:secret@h/d", "postgres://u:secret@h:port/d", "sqlite3:", "sqlite3://h/x", "x"]
 )
 def test_an_address_that_cannot_be_used_is_refused_without_showing_the_password(text: str) -> None:

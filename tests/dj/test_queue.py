@@ -369,3 +369,17 @@ def test_a_row_that_others_wrote_oddly_is_read(app: App) -> None:
     )
     assert queue.reserve(ME, NOW) == Job(1, 0, 0, "\ufffdA", None)
     queue.close()
+
+
+@pytest.mark.parametrize(("words", "is_any"), [("", True), ("?prepared_statements=false&pool=5", False)])
+def test_behind_a_pooler_no_statement_is_prepared(
+    tmp_path: Path, postgresql_url: str, words: str, is_any: bool
+) -> None:
+    queue = migrated(app := App(tmp_path, postgresql_url + words), MIGRATION_4)
+    for _ in range(10):
+        put(queue)
+    with queue.database.connection() as connection:
+        assert bool(connection.rows("SELECT name FROM pg_prepared_statements")) == is_any
+    assert len(order(queue)) == 10
+    queue.close()
+    app.engine.dispose()
