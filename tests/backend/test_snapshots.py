@@ -78,7 +78,8 @@ def test_a_running_platform_goes_back_to_a_snapshot_at_the_same_address(backend:
         lambda: backend.logs("kept").count("app[worker.1]: my pid is") == 2,
         "the worker's line after that of the snapshot",
     )
-    assert sqlite3.connect(database).execute("SELECT word FROM word").fetchall() == [("before",)]
+    with closing(sqlite3.connect(database)) as reader:
+        assert reader.execute("SELECT word FROM word").fetchall() == [("before",)]
     refs = backend.git(source, "ls-remote", f"{backend.url}/kept.git").stdout
     assert commit.strip() in refs and "refs/heads/topic" not in refs
     assert tail.raw.read(1 << 20).endswith(b"\n")

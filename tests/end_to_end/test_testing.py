@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -59,13 +61,14 @@ def test_a_state_of_their_own(heroku_platform):
 needs_postgresql = pytest.mark.skipif(find_binaries() is None, reason="there is no PostgreSQL on this machine")
 
 
-def begin(folder: Path, *options: str, **variables: str) -> "subprocess.Popen[str]":
-    """A run of their suite, in a process group of its own, as a shell has it."""
+@contextmanager
+def begun(folder: Path, *options: str, **variables: str) -> "Iterator[subprocess.Popen[str]]":
+    """A run of their suite, in a process group of its own, as a shell has it. It is killed with the block."""
     (folder / "test_theirs.py").write_text(SUITE)
     words = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "--rootdir", str(folder), *options]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment = {**inherited, "TMPDIR": str(folder), **variables}
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*words, str(folder)],
         cwd=folder,
         env=environment,
@@ -73,13 +76,22 @@ def begin(folder: Path, *options: str, **variables: str) -> "subprocess.Popen[st
         stderr=subprocess.STDOUT,
         text=True,
         process_group=0,
-    )
+    ) as suite:
+        try:
+            yield suite
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(suite.pid, signal.SIGKILL)
 
 
 def platforms(suite: "subprocess.Popen[str]") -> list[psutil.Process]:
     """The backends of a suite, and the servers that they have started."""
-    below = psutil.Process(suite.pid).children(recursive=True)
-    return [each for each in below if "--ephemeral" in each.cmdline() or each.name() == "postgres"]
+    found = []
+    for each in psutil.Process(suite.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "--ephemeral" in each.cmdline() or each.name() == "postgres":
+                found.append(each)
+    return found
 
 
 def homes(folder: Path) -> list[Path]:
@@ -88,7 +100,7 @@ def homes(folder: Path) -> list[Path]:
 
 @needs_postgresql
 def test_a_suite_gets_the_platform_that_it_sets_up_before_each_test_and_a_worker_its_own(tmp_path: Path) -> None:
-    with begin(tmp_path, "-n", "2") as suite:
+    with begun(tmp_path, "-n", "2") as suite:
         said, _ = suite.communicate(timeout=240)
     assert suite.returncode == 0 and "5 passed" in said, said
     assert homes(tmp_path) == []
@@ -101,7 +113,7 @@ def test_a_suite_gets_the_platform_that_it_sets_up_before_each_test_and_a_worker
 def test_a_suite_that_is_interrupted_leaves_nothing_of_its_platform(
     tmp_path: Path, number: signal.Signals, options: list[str]
 ) -> None:
-    with begin(tmp_path, *options, STAYS=str(tmp_path / "stays")) as suite:
+    with begun(tmp_path, *options, STAYS=str(tmp_path / "stays")) as suite:
         wait_for(lambda: (tmp_path / "stays").exists(), "their suite to stay", 240)
         running = platforms(suite)
         assert len(running) > 2 and len(homes(tmp_path)) == 1
