@@ -272,7 +272,7 @@ for program in heroku hkcli
     complete -c $program -n '__heroku_is ours backend:start' -l detach -s d -d 'run it in the background'
     complete -c $program -n '__heroku_is ours backend:start' -l host -x -d 'listen on this address instead of 127.0.0.1'
     complete -c $program -n '__heroku_is ours backend:start' -l port -s p -x -d 'port of the API; 0 for any that is free'
-    complete -c $program -n '__heroku_is ours backend:start' -l postgres -x -d 'superuser on a PostgreSQL server, for the add-on heroku-postgresql; kept for later starts'
+    complete -c $program -n '__heroku_is ours backend:start' -l postgres -x -d 'superuser on a PostgreSQL server for heroku-postgresql, kept for later starts; own: the backend’s own again'
     complete -c $program -n '__heroku_is ours backend:start' -l rate-limit -x -d 'requests an hour of each user; more get a 429'
     complete -c $program -n '__heroku_is ours backend:start' -l store -x -d 'SQLAlchemy URL of the store, instead of SQLite'
     complete -c $program -n '__heroku_is ours backend:env' -l shell -x -a 'sh fish' -d 'whose syntax; by default that of $SHELL'

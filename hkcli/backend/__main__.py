@@ -94,7 +94,9 @@ def main() -> int:
     parser.add_argument("--store", help="SQLAlchemy URL of the store, instead of SQLite in the data directory")
     parser.add_argument("--stop-grace", type=float, metavar="SECONDS", help="between SIGTERM and SIGKILL")
     parser.add_argument(
-        "--postgres", metavar="URL", help="superuser on a PostgreSQL server, for heroku-postgresql; kept"
+        "--postgres",
+        metavar="URL",
+        help="superuser on a PostgreSQL server, for heroku-postgresql; kept once it has answered, until `own` is given",
     )
     parser.add_argument(
         "--partner-timeout",

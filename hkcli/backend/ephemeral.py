@@ -39,15 +39,19 @@ def temporary_home() -> Iterator[Home]:
 
 
 def sweep(parent: Path) -> None:
-    """Remove what is left of platforms that were killed, their processes included."""
+    """Remove what is left of platforms that were killed, their processes included; what cannot be is no hindrance."""
     for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, HomeInUse):
+        try:
             if folder.lstat().st_uid != os.getuid() or folder.is_symlink() or not (folder / "secret.key").exists():
                 continue
             home = Home(folder)
             home.lock()
             members.end_engine(home.engine_id(), grace_s=0)
             clear(home)
+        except HomeInUse:
+            continue
+        except Exception as error:
+            print(f"What is left of an earlier session in {folder} cannot be removed: {error}", file=sys.stderr)
 
 
 def clear(home: Home) -> None:

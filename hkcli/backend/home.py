@@ -247,8 +247,11 @@ class Home:
         """Of the server that was given when a backend was last started with one."""
         return self.given_postgres.read_text() if self.given_postgres.exists() else None
 
-    def keep_postgres_url(self, url: str) -> None:
-        if url != self.postgres_url():
+    def keep_postgres_url(self, url: str | None) -> None:
+        """None: the server is our own again."""
+        if url is None:
+            self.given_postgres.unlink(missing_ok=True)
+        elif url != self.postgres_url():
             write_private(self.given_postgres, url.encode())
 
     def lock(self) -> None:

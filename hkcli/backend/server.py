@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 import os
 import secrets
 import signal
@@ -17,7 +18,8 @@ import uvicorn
 
 from hkcli import __version__
 from hkcli.backend import accounts, builds, ending, hosts, restoring, snapshots
-from hkcli.backend.addons.postgresql_server import whole
+from hkcli.backend.addons.postgresql_cluster import PostgresError
+from hkcli.backend.addons.postgresql_server import PostgresServer, whole
 from hkcli.backend.application import application
 from hkcli.backend.assembly import Assembly, Settings, Site, assemble, trust_of
 from hkcli.backend.authority import Authority
@@ -36,6 +38,8 @@ from hkcli.backend.router.front import Front
 from hkcli.backend.router.sites import Sites
 from hkcli.backend.schemas import timestamp
 from hkcli.backend.store import Store
+
+log = logging.getLogger(__name__)
 
 CLOSE_STREAMS_S = 2
 DISCARDED_GRACE_S = 0.5
@@ -56,7 +60,7 @@ async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], obj
         stack.push_async_callback(postgres.stop)
         await restoring.resume(home, copies)
         if settings.postgres_url:
-            home.keep_postgres_url(settings.postgres_url)
+            await take(postgres, home)
         listeners = listen(settings.host, settings.port, home.last_port())
         for listener in listeners:
             stack.callback(listener.close)
@@ -69,6 +73,17 @@ async def serve(settings: Settings, *, announced: Callable[[dict[str, Any]], obj
         stack.push_async_callback(reception.close)
         while await live(settings, site, reception, port):
             await restoring.settle(home, copies)
+
+
+async def take(postgres: PostgresServer, home: Home) -> None:
+    """Have this server for later starts too: one that was given, if it answers; else when it does."""
+    if not postgres.is_given:
+        home.keep_postgres_url(None)
+        return
+    try:
+        await postgres.url()
+    except PostgresError as error:
+        log.warning("event=postgresql_not_reached kept=false reason=%s", error)
 
 
 async def live(settings: Settings, site: Site, reception: "Reception", port: int) -> bool:

@@ -129,7 +129,18 @@ class LocalBackend:
         """The backend, which does a thing and ends. Raises HerokuError."""
         require_installed()
         words = [sys.executable, "-m", "hkcli.backend", "--home", str(self.home), *options]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AT_REST_S)
+        try:
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AT_REST_S)
+        except subprocess.TimeoutExpired:
+            state = (
+                "Part of it may be removed; the rest is when you reset again."
+                if options[0] == "--reset"
+                else "Your apps and their data are safe: what was begun is finished or undone by whatever comes next."
+            )
+            raise HerokuError(
+                f"The backend was not done within {AT_REST_S} s ({' '.join(options[:2])}), and was ended. {state}",
+                next=("Try again, when the machine has less to do",),
+            ) from None
         if done.returncode:
             raise HerokuError(done.stderr.strip() or f"The backend ended with status {done.returncode}.")
         return done

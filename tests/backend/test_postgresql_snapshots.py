@@ -12,14 +12,19 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 import requests
 
 from hkcli.backend import clearing, restoring, snapshots
-from hkcli.backend.addons.postgresql_cluster import find_binaries
+from hkcli.backend.addons import postgresql_server
+from hkcli.backend.addons.postgresql_cluster import PostgresError, find_binaries, owner
+from hkcli.backend.addons.postgresql_copies import Copies
 from hkcli.backend.addons.postgresql_databases import Databases, database_name
 from hkcli.backend.addons.postgresql_server import PostgresServer
+from hkcli.backend.engines import members
+from hkcli.backend.ephemeral import PREFIX, sweep
 from hkcli.backend.errors import InvalidParams
 from hkcli.backend.home import Home
 from hkcli.backend.store import Addon, App, Store, User
@@ -292,6 +297,128 @@ def test_a_snapshot_of_another_server_is_refused_and_nothing_is_changed(guest: H
     snapshots.find(guest, "a")
     asyncio.run(snapshots.remove_named(guest, copies, "a"))
     assert clearing.reset(guest) is None
+
+
+def crashed(server: PostgresServer, pid: int | None = None) -> None:
+    """Run a server, and end it as an out-of-memory killer does; its pid file names the process `pid` from then on."""
+    asyncio.run(server.url())
+    file = server.folder / "data" / "postmaster.pid"
+    first, *rest = file.read_text().splitlines(keepends=True)
+    process = psutil.Process(int(first))
+    process.kill()
+    psutil.wait_procs([process], 30)
+    file.write_text("".join([f"{pid}\n" if pid else first, *rest]))
+
+
+@pytest.mark.parametrize("is_reused", [False, True])
+def test_a_server_that_was_killed_keeps_nobody_from_going_on(tmp_path: Path, is_reused: bool) -> None:
+    remains = Home.create(tmp_path / f"{PREFIX}killed")
+    server = PostgresServer.at(remains.root, remains.engine_id(), None, durable=False)
+    with subprocess.Popen(["sleep", "600"], cwd="/", user=owner()) as stranger:
+        try:
+            for _ in range(2):
+                crashed(server, stranger.pid if is_reused else None)
+                asyncio.run(server.stop())
+            words = [sys.executable, "-m", "hkcli.backend", "--home", str(remains.root), "--snapshot", "list"]
+            subprocess.run(words, check=True, timeout=120, capture_output=True)
+            sweep(tmp_path)
+            assert not remains.root.exists() and not server.folder.exists()
+            assert stranger.poll() is None, "whoever has the pid now is not signalled"
+        finally:
+            stranger.kill()
+            shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def test_remains_that_cannot_be_removed_do_not_keep_others_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    homes = [Home.create(tmp_path / f"{PREFIX}{name}") for name in ("one", "two")]
+    for home in homes:
+        home.secret()
+
+    def refuses(engine_id: str, *, grace_s: float) -> None:
+        if engine_id == homes[0].engine_id():
+            raise RuntimeError("for a reason of its own")
+
+    monkeypatch.setattr(members, "end_engine", refuses)
+    sweep(tmp_path)
+    assert [home.root.exists() for home in homes] == [True, False]
+    assert f"{homes[0].root} cannot be removed: for a reason of its own" in capsys.readouterr().err
+
+
+def test_a_restore_that_was_decided_is_not_over_on_another_server(guest: Home) -> None:
+    copies = clearing.of_home(guest)[1]
+    asyncio.run(snapshots.save(guest, copies, "a"))
+    with opened(guest) as (app, url):
+        app.name = "after"
+        say(url, "after")
+    asyncio.run(restoring.stage(guest, copies, "a"))
+    notes = sorted(guest.copies.iterdir())
+    other = PostgresServer.at(guest.root, copies.identity, None, durable=False)
+    try:
+        with pytest.raises(PostgresError, match=r"another server than the one on which .* start with that one"):
+            asyncio.run(restoring.resume(guest, Copies(other, guest.copies, copies.identity)))
+        with pytest.raises(PostgresError, match=r"add-ons and snapshots here are on the PostgreSQL server at 127"):
+            clearing.of_home(guest, clearing.OWN)
+    finally:
+        asyncio.run(other.stop())
+    assert guest.exchanges.exists() and sorted(guest.copies.iterdir()) == notes
+    asyncio.run(restoring.resume(guest, copies))
+    with opened(guest) as (app, url):
+        assert (app.name, said(url)) == ("before", "before")
+    asyncio.run(snapshots.remove_named(guest, copies, "a"))
+    assert clearing.reset(guest) is None
+    assert not other.folder.exists(), "our own server goes with a reset, also when one is given"
+
+
+def test_a_server_is_kept_once_it_has_answered_and_left_when_nothing_is_there(backend: Backend, tmp_path: Path) -> None:
+    given = (server_of(backend).folder / "url").read_text()
+    wrong = given.replace("//postgres:", "//postgres:wrong-")
+    home = Home.create(tmp_path / "other")
+
+    def start(url: str) -> None:
+        other = Backend(home.root, options=("--stop-grace", "2", "--postgres", url)).start()
+        other.stop()
+
+    start("postgres://postgres:secret@127.0.0.1:1/postgres")
+    assert home.postgres_url() is None
+    start(given)
+    assert home.postgres_url() == given
+    start(wrong)
+    assert home.postgres_url() == given
+    note = home.addons / f"heroku-postgresql.{ADDON}"
+    note.touch()
+    for elsewhere in (clearing.OWN, "postgres://postgres:secret@127.0.0.1:1/postgres"):
+        words = [sys.executable, "-m", "hkcli.backend", "--home", str(home.root), "--port=0", "--postgres", elsewhere]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1 and "--postgres names another. Start without --postgres" in done.stderr
+        assert "secret" not in done.stderr and home.postgres_url() == given
+    note.unlink()
+    start(clearing.OWN)
+    assert home.postgres_url() is None
+    for nonsense in ("localhost", "mysql://a@b/c", "postgres:///db", "postgres://a@b:port/c"):
+        with pytest.raises(PostgresError, match="takes the URL of a superuser"):
+            clearing.of_home(home, nonsense)
+
+
+def test_a_reset_goes_on_where_its_server_does_not_end_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home.create(tmp_path)
+    server = PostgresServer.at(home.root, home.engine_id(), None, durable=False)
+    asyncio.run(server.url())
+    process = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0]))
+    process.suspend()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(postgresql_server, "STOP_S", 1)
+            left = clearing.reset(home)
+        assert left and f"still runs, in {server.folder}: pg_ctl ended with status 1" in left
+        assert not home.slugs.exists()
+    finally:
+        process.kill()
+        asyncio.run(server.stop())
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def test_a_backend_that_does_not_run_saves_resets_and_restores_with_a_server_of_its_own(backend: Backend) -> None:

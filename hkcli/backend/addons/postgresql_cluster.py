@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+PID_FILE = "postmaster.pid"
 UNPRIVILEGED = ("postgres", "nobody")
 PASSABLE = 0o711
 """Of a folder that others pass through to what is theirs, whatever our umask."""
@@ -50,6 +51,17 @@ def run_as_owner(words: list[str], folder: Path) -> None:
         raise PostgresError(f"{Path(words[0]).name} ended with status {done.returncode}: {done.stderr.strip()}")
 
 
+def runs(data: Path) -> bool:
+    """Whether the server of this data directory does: one that was killed leaves its pid file to any later process."""
+    import psutil
+
+    try:
+        words = psutil.Process(int((data / PID_FILE).read_text().split("\n", 1)[0])).cmdline()
+        return Path(words[0]).name == "postgres" and data.samefile(words[words.index("-D") + 1])
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return False
+
+
 def environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
 
@@ -78,6 +90,19 @@ def initialise(folder: Path, binaries: Path, *, durable: bool = True) -> None:
     (folder / "url.partial").rename(folder / "url")
 
 
+def is_a_strangers(pid_file: Path) -> bool:
+    """Whether its process lives and is no server of this directory: PostgreSQL would not start beside it.
+
+    When there is no such process PostgreSQL removes the file itself, once it has seen that nobody uses the data."""
+    import psutil
+
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return False
+    return psutil.pid_exists(pid) and not runs(pid_file.parent)
+
+
 def launch(folder: Path, binaries: Path, port: int, *, durable: bool = True) -> "subprocess.Popen[bytes]":
     options = {
         "listen_addresses": "127.0.0.1",
@@ -87,6 +112,9 @@ def launch(folder: Path, binaries: Path, port: int, *, durable: bool = True) -> 
         **({} if durable else {"fsync": "off", "full_page_writes": "off"}),
     }
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    pid_file = folder / "data" / PID_FILE
+    if pid_file.exists() and is_a_strangers(pid_file):
+        pid_file.unlink()
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
             [str(binaries / "postgres"), "-D", str(folder / "data"), *settings],

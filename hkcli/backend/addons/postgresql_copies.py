@@ -152,6 +152,12 @@ def carry_out(connection: "Connection", exchanges: list[Exchange], passwords: Ma
     from psycopg import sql
 
     present = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+    if lost := [each.database for each in exchanges if not {each.database, each.staged} & present]:
+        raise PostgresError(
+            f"Neither {lost[0]} nor what is to take its place is there. This is another server than the one on which "
+            "the snapshot was being restored, or it was emptied: start with that one, by its --postgres URL, or "
+            "--postgres own for the backend's own."
+        )
     due = [each for each in exchanges if each.staged in present]
     for each in due:
         if each.database in present:

@@ -6,6 +6,7 @@ backend that is killed, and the next one takes it over."""
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Coroutine
@@ -20,6 +21,7 @@ from hkcli.backend.addons.postgresql_cluster import (
     initialise,
     launch,
     run_as_owner,
+    runs,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 START_S = 60.0
+STOP_S = 60
 POLL_S = 0.05
 CONNECT_S = 10
 STATEMENT_S = 600
@@ -40,22 +43,39 @@ class PostgresServer:
     """`url` is that of a superuser on a server that runs already; without it `folder` holds one of our own.
 
     `identity` is that of the backend, by which its sessions are known on a server that others use too. A server of our
-    own that is not `durable` is faster, and what it holds may be lost with the machine's power."""
+    own that is not `durable` is faster, and what it holds may be lost with the machine's power. `reached` is called
+    when the server has answered for the first time, before anything is made there."""
 
     def __init__(
-        self, folder: Path, url: str | None, binaries: Path | None, identity: str, *, durable: bool = True
+        self,
+        folder: Path,
+        url: str | None,
+        binaries: Path | None,
+        identity: str,
+        *,
+        durable: bool = True,
+        reached: Callable[[], None] = lambda: None,
     ) -> None:
         self._given, self.folder, self._binaries, self._durable = url, folder, binaries, durable
+        self._reached = reached
         self._session = f"hkcli {identity}"
         self._starting = asyncio.Lock()
         self._is_taken_over = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def at(cls, home: Path, identity: str, url: str | None, *, durable: bool = True) -> "PostgresServer":
+    def at(
+        cls,
+        home: Path,
+        identity: str,
+        url: str | None,
+        *,
+        durable: bool = True,
+        reached: Callable[[], None] = lambda: None,
+    ) -> "PostgresServer":
         """PostgreSQL does not run as root, nor does any other user reach root's folders: then it has one elsewhere."""
         folder = home / "postgresql" if os.geteuid() else SYSTEM_FOLDER / identity
-        return cls(folder, url, find_binaries(), identity, durable=durable)
+        return cls(folder, url, find_binaries(), identity, durable=durable, reached=reached)
 
     def require(self) -> None:
         """Raises PostgresError when there can be no database."""
@@ -81,6 +101,7 @@ class PostgresServer:
             url = self._given or await self._start()
             if not self._is_taken_over:
                 await asyncio.to_thread(administer, url, self._session, end_earlier_sessions)
+                self._reached()
                 self._is_taken_over = True
         return url
 
@@ -119,11 +140,17 @@ class PostgresServer:
         return str(found)
 
     async def stop(self) -> None:
-        if self._binaries and (self.folder / "data" / "postmaster.pid").exists():
-            words = [str(self._binaries / "pg_ctl"), "stop", "-D", str(self.folder / "data"), "-m", "fast", "-s"]
-            await asyncio.to_thread(run_as_owner, words, self.folder)
+        """End the server of our own, if it runs. Raises PostgresError when it does not end in time."""
+        data = self.folder / "data"
+        if self._binaries and runs(data):
+            words = [str(self._binaries / "pg_ctl"), "stop", "-D", str(data), "-m", "fast", "-s", "-t", str(STOP_S)]
+            try:
+                await asyncio.to_thread(run_as_owner, words, self.folder)
+            except PostgresError:
+                if runs(data):
+                    raise
         if self._process:
-            await asyncio.to_thread(self._process.wait)
+            await asyncio.to_thread(end, self._process, self.folder)
         self._is_taken_over = False
 
     async def _start(self) -> str:
@@ -141,6 +168,18 @@ class PostgresServer:
                 raise PostgresError(f"PostgreSQL does not start; its log is {self.folder / 'server.log'}.")
             await asyncio.sleep(POLL_S)
         return url
+
+
+def end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """One that we started, also when it has no pid file yet. Raises PostgresError."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        raise PostgresError(
+            f"PostgreSQL (process {process.pid}) has not ended within {STOP_S} s; its log is {folder / 'server.log'}."
+        ) from None
 
 
 def answers(url: str) -> bool:

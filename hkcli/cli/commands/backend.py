@@ -24,7 +24,7 @@ CONFIRMATION = "reset"
 @click.option(
     "--postgres",
     metavar="URL",
-    help="superuser on a PostgreSQL server, for the add-on heroku-postgresql; kept for later starts",
+    help="superuser on a PostgreSQL server for heroku-postgresql, kept for later starts; own: the backend's own again",
 )
 @click.option("--rate-limit", type=click.IntRange(1), metavar="N", help="requests an hour of each user; more get a 429")
 @json_option
