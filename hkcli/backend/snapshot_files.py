@@ -15,7 +15,7 @@ BUSY_S = 30.0
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Files that are never written again are shared, all others copied."""
+    """Files that are never written again are shared, all others copied. Of builds only what they have said."""
     shares, is_git = source.name in ("slugs", "sources"), source.name == "repositories"
 
     def copy(file: str, to: str) -> None:
@@ -27,7 +27,13 @@ def copy_folder(source: Path, target: Path) -> None:
                 pass
         shutil.copy2(file, to)
 
-    shutil.copytree(source, target, symlinks=True, ignore=unfinished_git if is_git else PARTIAL, copy_function=copy)
+    ignore = {"repositories": unfinished_git, "builds": under_way}.get(source.name, PARTIAL)
+    shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=copy)
+
+
+def under_way(folder: str, names: list[str]) -> list[str]:
+    """Where buildpacks are at work."""
+    return [name for name in names if not Path(folder, name).is_file()]
 
 
 def unfinished_git(folder: str, names: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -272,6 +273,15 @@ def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as
     assert step > 10
     restore(home, "a")
     assert words(home) == {"new"}
+
+
+def test_of_builds_that_are_under_way_only_what_they_have_said_is_kept(home: Home) -> None:
+    (home.builds / "one").mkdir()
+    os.mkfifo(home.builds / "one" / "pipe")
+    (home.builds / "one.log").write_text("-----> At work")
+    save(home, "a")
+    (kept,) = (each for each in home.snapshots.iterdir() if each.is_dir())
+    assert sorted(each.name for each in (kept / "builds").iterdir()) == ["one.log", "word"]
 
 
 def test_a_snapshot_of_another_version_is_refused_and_nothing_is_changed(home: Home) -> None:
