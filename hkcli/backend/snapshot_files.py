@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hkcli.backend.errors import InvalidParams
+from hkcli.backend.log_segments import SEGMENT_BYTES
 
 PARTIAL = shutil.ignore_patterns("*.partial")
 BUSY_S = 30.0
@@ -16,10 +17,19 @@ BUSY_S = 30.0
 
 def copy_folder(source: Path, target: Path) -> None:
     """Files that are never written again are shared, all others copied. Of builds only what they have said."""
-    shares, is_git = source.name in ("slugs", "sources"), source.name == "repositories"
+
+    def is_final(file: str) -> bool:
+        match source.name:
+            case "slugs" | "sources":
+                return True
+            case "repositories":
+                return f"{os.sep}objects{os.sep}" in file
+            case "logs":
+                return Path(file).stat().st_size >= SEGMENT_BYTES
+        return False
 
     def copy(file: str, to: str) -> None:
-        if shares or (is_git and f"{os.sep}objects{os.sep}" in file):
+        if is_final(file):
             try:
                 os.link(file, to)
                 return
