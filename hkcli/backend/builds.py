@@ -149,7 +149,12 @@ class Builds:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _start(self, build_id: str, order: Order) -> None:
-        output = self.outputs.open(self.home.build_output(build_id))
+        try:
+            output = self.outputs.open(self.home.build_output(build_id))
+        except OSError as error:
+            log.error("build=%s event=build_failed reason=%s", build_id, error)
+            self._fail(order, build_id)
+            return
         self._building.add(order.app_id)
         task = asyncio.create_task(self._carry_out(build_id, order, output.tell), name=f"build-{build_id}")
         self._tasks[build_id] = task
@@ -163,7 +168,10 @@ class Builds:
 
     async def _shown(self, build_id: str, pusher: Pusher) -> bool:
         """Whether a build that somebody looks at succeeds; it ends with whoever looks."""
-        task = self._tasks[build_id]
+        task = self._tasks.get(build_id)
+        if task is None:
+            await pusher.tell(" !     What a build says cannot be written down here: see the log of the backend.")
+            return False
         try:
             async for piece in self.outputs.stream(self.home.build_output(build_id)):
                 await pusher.show(piece)

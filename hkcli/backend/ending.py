@@ -11,6 +11,7 @@ Result = TypeVar("Result")
 
 STOPPED = "The backend is being stopped"
 REPLACED = "The backend is given another state"
+FORGOTTEN = "ask again when it has it"
 
 
 class Ending:
@@ -29,7 +30,8 @@ class Ending:
         self._begun.set()
 
     def words(self, consequence: str) -> str:
-        return f"{self._why}; {consequence}."
+        """What becomes of it when the backend is stopped; another state knows nothing of it."""
+        return f"{self._why}; {consequence if self._why == STOPPED else FORGOTTEN}."
 
     async def or_else(self, wanted: Awaitable[Result], consequence: str) -> Result:
         """What is waited for. Raises ServiceUnavailable, with the consequence, when the end comes before it."""

@@ -76,8 +76,9 @@ class Provisioning:
         self._awaited: dict[str, asyncio.Event] = {}
         """Add-ons whose providers will say when they are there; set when they need not be waited for any more."""
         self._sabotaged: dict[str, Fault] = {}
-        self._left_over: set[str] = set()
-        """Add-ons that a backend before this one was asked for: nobody waits to hear of a first failure."""
+        self._left_over: set[str] | None = None
+        """Add-ons that a backend before this one was asked for: nobody waits to hear of a first failure. None before
+        `resume`."""
 
     def require(self, wanted: str) -> None:
         """Whether an add-on of this service or plan can be made at all. Raises InvalidParams."""
@@ -88,10 +89,12 @@ class Provisioning:
     def resume(self) -> None:
         """Go on where the backend before this one was stopped."""
         with self._store.transaction() as session:
-            self._left_over.update(session.scalars(select(Addon.id).where(Addon.state.in_(UNDER_WAY))))
+            self._left_over = set(session.scalars(select(Addon.id).where(Addon.state.in_(UNDER_WAY))))
         self.wake()
 
     def wake(self) -> None:
+        if self._left_over is None:
+            return
         with self._store.transaction() as session:
             states = {addon.id: (addon.state, addon.service) for addon in session.scalars(select(Addon))}
         for addon_id, (state, service) in states.items():
@@ -187,7 +190,7 @@ class Provisioning:
             except NothingMade:
                 raise
             except Exception as error:
-                left_s = self._left_s(addon_id) if addon_id in self._left_over else 0.0
+                left_s = self._left_s(addon_id) if addon_id in (self._left_over or ()) else 0.0
                 if left_s <= 0 or await self._is_over(addon_id, min(left_s, pause_s(attempt))):
                     raise
                 attempt += 1

@@ -61,7 +61,7 @@ class ReleasePhases:
     async def follow(self, app_id: str, release_id: str) -> AsyncIterator[bytes]:
         """The command's output, from its start, which may have to be awaited, to its end."""
         path = self._home.release_output(app_id, release_id)
-        while self._status(release_id) == "pending" and not path.exists():
+        while self._status(release_id) == "pending" and not path.exists() and not self._closing:
             await self._news_of(release_id).wait()
         if path.exists():
             async for piece in self._outputs.stream(path):
@@ -69,7 +69,7 @@ class ReleasePhases:
 
     async def ended(self, release_id: str) -> bool:
         """Whether the release took over, once its command has ended."""
-        while self._status(release_id) == "pending":
+        while self._status(release_id) == "pending" and not self._closing:
             await self._news_of(release_id).wait()
         return self._status(release_id) == "succeeded"
 
@@ -77,6 +77,8 @@ class ReleasePhases:
         """After the supervisor has ended all dynos: see what became of the commands."""
         self._closing = True
         await asyncio.gather(*self._running.values(), return_exceptions=True)
+        for waiting in self._news.values():
+            waiting.set()
 
     def _news_of(self, release_id: str) -> asyncio.Event:
         return self._news.setdefault(release_id, asyncio.Event())

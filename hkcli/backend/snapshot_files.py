@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hkcli.backend.errors import InvalidParams
+from hkcli.backend.log_segments import SEGMENT_BYTES
 
 PARTIAL = shutil.ignore_patterns("*.partial")
 BUSY_S = 30.0
@@ -15,11 +16,20 @@ BUSY_S = 30.0
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Files that are never written again are shared, all others copied."""
-    shares, is_git = source.name in ("slugs", "sources"), source.name == "repositories"
+    """Files that are never written again are shared, all others copied. Of builds only what they have said."""
+
+    def is_final(file: str) -> bool:
+        match source.name:
+            case "slugs" | "sources":
+                return True
+            case "repositories":
+                return f"{os.sep}objects{os.sep}" in file
+            case "logs":
+                return Path(file).stat().st_size >= SEGMENT_BYTES
+        return False
 
     def copy(file: str, to: str) -> None:
-        if shares or (is_git and f"{os.sep}objects{os.sep}" in file):
+        if is_final(file):
             try:
                 os.link(file, to)
                 return
@@ -27,7 +37,13 @@ def copy_folder(source: Path, target: Path) -> None:
                 pass
         shutil.copy2(file, to)
 
-    shutil.copytree(source, target, symlinks=True, ignore=unfinished_git if is_git else PARTIAL, copy_function=copy)
+    ignore = {"repositories": unfinished_git, "builds": under_way}.get(source.name, PARTIAL)
+    shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=copy)
+
+
+def under_way(folder: str, names: list[str]) -> list[str]:
+    """Where buildpacks are at work."""
+    return [name for name in names if not Path(folder, name).is_file()]
 
 
 def unfinished_git(folder: str, names: list[str]) -> list[str]:

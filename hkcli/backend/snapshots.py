@@ -163,8 +163,10 @@ def begin(home: Home, name: str) -> Draft:
                 (folder / part).mkdir(mode=0o700)
             else:
                 copy_folder(home.root / part, folder / part)
-    except BaseException:
+    except BaseException as error:
         remove(folder)
+        if isinstance(error, OSError):
+            raise InvalidParams(f"No snapshot was made: {error}") from error
         raise
     document = {
         "name": name,

@@ -58,11 +58,11 @@ class Run:
         return self.choice.app
 
     def names_an_app(self) -> bool:
-        """Whether there is an app to ask as well; a flag that names none that can be meant is a mistake still."""
+        """Whether there is an app to ask as well; a flag or remotes by which none can be meant are a mistake still."""
         try:
             return bool(self.app)
         except NoAppError:
-            if self.app_flag or self.remote_flag:
+            if self.app_flag or self.remote_flag or self.remotes.heroku:
                 raise
             self.needs_app = False
             return False

@@ -23,12 +23,12 @@ class PostgreSQLConnection:
 
     def __init__(self, address: Address) -> None:
         where: dict[str, Any] = {
-            **address.options,
             "user": address.user,
             "password": address.password,
             "host": address.host,
             "port": address.port,
             "dbname": address.name,
+            **address.options,
             "application_name": "delayed_job",
         }
         with _said():

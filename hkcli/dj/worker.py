@@ -133,6 +133,7 @@ class Worker:
             with self._interruption.limit(self._max_run_time_s(payload)):
                 self._perform(job, payload)
         except Interrupted:
+            self._leave_if_forked(1)
             self._insist(lambda: self.queue.release(job))
             self.say("released", job=label)
             return None

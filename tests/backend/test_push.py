@@ -244,3 +244,21 @@ def programs_of(parent: psutil.Process) -> set[str]:
         with suppress(psutil.NoSuchProcess):
             found.add(each.name())
     return found
+
+
+def test_where_what_a_build_says_cannot_be_kept_the_pusher_is_told_and_the_next_build_works(
+    tmp_path: Path, folder: Path
+) -> None:
+    backend = Backend(tmp_path / "home").start()
+    try:
+        app = backend.ok("POST", "/apps", {})["name"]
+        builds = tmp_path / "home" / "builds"
+        builds.rename(away := tmp_path / "away")
+        builds.touch()
+        assert "What a build says cannot be written down here" in backend.push(folder, app, check=False)
+        builds.unlink()
+        away.rename(builds)
+        assert [each["status"] for each in backend.ok("GET", f"/apps/{app}/builds")] == ["failed"]
+        assert "Released v3" in backend.push(folder, app)
+    finally:
+        backend.stop()

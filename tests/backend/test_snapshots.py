@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -18,6 +19,7 @@ import requests
 from hkcli.backend import accounts, clearing, restoring, snapshots
 from hkcli.backend.errors import InvalidParams, NotFound, Unauthorized
 from hkcli.backend.home import Home
+from hkcli.backend.log_segments import SEGMENT_BYTES
 from hkcli.backend.store import Addon, App, Store, User
 from tests.backend.runtime import is_running
 from tests.backends import Backend, wait_for
@@ -272,6 +274,23 @@ def test_saving_that_is_killed_at_any_moment_leaves_the_snapshot_of_that_name_as
     assert step > 10
     restore(home, "a")
     assert words(home) == {"new"}
+
+
+def test_of_builds_that_are_under_way_only_what_they_have_said_is_kept(home: Home) -> None:
+    (home.builds / "one").mkdir()
+    os.mkfifo(home.builds / "one" / "pipe")
+    (home.builds / "one.log").write_text("-----> At work")
+    save(home, "a")
+    (kept,) = (each for each in home.snapshots.iterdir() if each.is_dir())
+    assert sorted(each.name for each in (kept / "builds").iterdir()) == ["one.log", "word"]
+
+
+def test_full_segments_of_a_log_are_shared_and_the_one_that_grows_is_copied(home: Home) -> None:
+    (log := home.logs / "app").mkdir()
+    (log / "1.log").write_bytes(b"x" * SEGMENT_BYTES)
+    (log / "9.log").write_bytes(b"x")
+    save(home, "a")
+    assert ((log / "1.log").stat().st_nlink, (log / "9.log").stat().st_nlink) == (2, 1)
 
 
 def test_a_snapshot_of_another_version_is_refused_and_nothing_is_changed(home: Home) -> None:

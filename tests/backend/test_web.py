@@ -1,6 +1,7 @@
 """Web dynos of real apps, reached by their host name on the backend's own port."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,15 @@ def test_requests_wait_while_dynos_restart(api: Backend, app: str, folder: Path)
     api.push(folder, app)
     assert visit(api, app).text == "web.1 None http"
     api.ok("PATCH", f"/apps/{app}/config-vars", {"GREETING": "hello"})
-    answer = wait_for(lambda: text if "hello" in (text := visit(api, app).text) else None, "the new release")
-    assert answer == "web.1 hello http"
-    ended_with_the_old_dyno = {"H13"}
+
+    def of_new_release() -> str:
+        with suppress(requests.exceptions.ChunkedEncodingError):  # the old dyno ended in the middle of its answer
+            if "hello" in (text := visit(api, app).text):
+                return text
+        return ""
+
+    assert wait_for(of_new_release, "the new release") == "web.1 hello http"
+    ended_with_the_old_dyno = {"H13", "H18"}
     assert set(re.findall(r"at=error code=(H\d+)", api.logs(app))) <= ended_with_the_old_dyno
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,17 +31,26 @@ def piped(text: str) -> int:
     return reader
 
 
+def from_node(text: str) -> int:
+    """What node gives its children in place of a pipe."""
+    here, there = socket.socketpair()
+    with there:
+        there.sendall(text.encode())
+    return here.detach()
+
+
 def file_of(folder: Path, text: str) -> int:
     (folder / "body.json").write_text(text)
     return os.open(folder / "body.json", os.O_RDONLY)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "patch"])
-@pytest.mark.parametrize("origin", ["pipe", "file"])
+@pytest.mark.parametrize("origin", ["pipe", "socket", "file"])
 def test_a_body_comes_from_a_pipe_or_a_file_on_stdin(started, wire, folder, method, origin):
     wire.routes[method.upper(), "/apps"] = [lambda request: request.json({})]
     text = '{"name": "größe"}'
-    done = started(method, "/apps", stdin=piped(text) if origin == "pipe" else file_of(folder, text))
+    stdin = {"pipe": piped, "socket": from_node, "file": lambda text: file_of(folder, text)}[origin](text)
+    done = started(method, "/apps", stdin=stdin)
     assert done.returncode == 0, done.stderr
     assert json.loads(wire.seen[0][3]) == {"name": "größe"}
 
@@ -75,6 +85,13 @@ def test_what_a_loop_reads_is_refused_as_a_body_and_nothing_is_sent(started, wir
     done = started("POST", "/apps/demo/dynos", stdin=piped("demo\nother\n"))
     assert done.returncode == 2 and not wire.seen
     assert b"stdin is not JSON" in done.stderr and b"POST without a body: < /dev/null" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--input", "body.json"), ()], ids=["a file", "stdin"])
+def test_a_body_in_another_encoding_is_refused_in_words(started, wire, folder, words):
+    (folder / "body.json").write_bytes('{"name": "größe"}'.encode("latin-1"))
+    done = started("POST", "/apps", *words, stdin=os.open(folder / "body.json", os.O_RDONLY))
+    assert done.returncode == 2 and b"is not JSON: it is not UTF-8." in done.stderr and not wire.seen
 
 
 def test_a_pipe_that_never_says_anything_is_not_waited_for_for_ever(monkeypatch, heroku, platform):

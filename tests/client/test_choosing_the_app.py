@@ -130,10 +130,11 @@ def test_two_remotes_of_one_app_are_no_question(heroku, platform, repository):
     assert heroku("releases").exit_code == 0
 
 
-def test_several_apps_are_listed_with_the_flags_to_choose_by(heroku, platform, repository):
+@pytest.mark.parametrize("command", ["releases", "addons", "labs"])
+def test_several_apps_are_listed_with_the_flags_to_choose_by(heroku, platform, repository, command):
     git(repository, "remote", "add", "production", f"{LOCAL}/demo.git")
     git(repository, "remote", "add", "staging", f"{LOCAL}/demo-staging.git")
-    result = heroku("releases")
+    result = heroku(command)
     assert result.exit_code == 2
     assert "two Heroku remotes: production (demo) and staging (demo-staging)." in result.stderr
     assert "Choose one: --remote production or --remote staging" in result.stderr

@@ -214,6 +214,16 @@ def test_jobs_must_be_chosen_one_way(heroku, known, words):
     assert heroku("dj:remove", *words, "--app", "demo").exit_code == 2
 
 
+def test_as_many_jobs_as_a_shell_can_name_are_found(heroku, known, jobs):
+    jobs.execute("DELETE FROM delayed_jobs")
+    with jobs:
+        for number in range(1, 1_202):
+            jobs.execute("INSERT INTO delayed_jobs (id, handler, run_at) VALUES (?, ?, ?)", (number, MAIL, str(NOW)))
+    known(log=False, facts=False)
+    result = heroku("dj:remove", *map(str, range(1, 1_202)), "--confirm", "demo", "--app", "demo")
+    assert result.exit_code == 0 and "1,201 removed" in result.stderr, result.stderr
+
+
 def test_a_job_that_is_not_there_stops_the_command_before_any_change(heroku, known, jobs):
     known(log=False, facts=False)
     result = heroku("dj:retry", "2", "99", "--app", "demo")

@@ -88,8 +88,10 @@ def test_a_name_that_is_a_path_starts_no_program(run_heroku, environment, tmp_pa
 
 
 def test_api_sends_what_it_is_told_and_prints_the_answer(heroku, platform):
-    platform.on("PATCH", "/apps/demo", {"maintenance": True, "name": "1x", "n": 5}, reply={"ok": True})
-    result = heroku("api", "patch", "/apps/demo", "-F", "maintenance=true", "-F", "name=1x", "-F", "n=5")
+    body = {"maintenance": True, "name": "1x", "n": 5, "zip": "01", "sum": -10, "arabic": "٣", "zero": 0}
+    platform.on("PATCH", "/apps/demo", body, reply={"ok": True})
+    words = ("maintenance=true", "name=1x", "n=5", "zip=01", "sum=-10", "arabic=٣", "zero=0")
+    result = heroku("api", "patch", "/apps/demo", *(word for each in words for word in ("-F", each)))
     assert json.loads(result.stdout) == {"ok": True}
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -381,5 +382,16 @@ def test_behind_a_pooler_no_statement_is_prepared(
     with queue.database.connection() as connection:
         assert bool(connection.rows("SELECT name FROM pg_prepared_statements")) == is_any
     assert len(order(queue)) == 10
+    queue.close()
+    app.engine.dispose()
+
+
+def test_a_server_named_in_the_options_is_the_one_that_is_meant(tmp_path: Path, postgresql_url: str) -> None:
+    where = urlsplit(postgresql_url)
+    address = (
+        f"postgres://elsewhere.invalid:1{where.path}?host={where.hostname}&port={where.port}&user={where.username}"
+    )
+    queue = migrated(app := App(tmp_path, address), MIGRATION_4)
+    assert put(queue) == 1
     queue.close()
     app.engine.dispose()

@@ -85,6 +85,16 @@ def test_every_state_is_counted_as_the_queue_counts_it(app_anywhere: App, mixed:
     assert screen.era == mixed.era.name
 
 
+def test_jobs_of_any_id_are_counted(app_anywhere: App, queue: Queue) -> None:
+    queue.enqueue_many([NewJob(MAIL, run_at=NOW - timedelta(seconds=9)) for _ in range(3)], NOW)
+    with queue.database.connection() as connection:
+        for before, after in ((1, 300_000), (2, 1_000_002), (3, 2**31 - 1)):
+            connection.change(f"UPDATE delayed_jobs SET id = {after} WHERE id = {before}")
+    with looked(app_anywhere) as table:
+        screen = table.snapshot(NOW, FACTS)
+    assert (screen.counts.due, screen.wait_p95_s) == (3, 9)
+
+
 def test_failures_are_grouped_by_job_and_first_line_of_the_error(app_anywhere: App, mixed: Queue) -> None:
     with looked(app_anywhere) as table:
         (group,) = table.snapshot(NOW, FACTS).errors
@@ -189,6 +199,9 @@ def test_reading_never_writes(app_anywhere: App, queue: Queue) -> None:
     with JobTable(app_anywhere.database_url) as table:
         table.look(NOW)
         engine = table._engine
+        if engine.dialect.name == "postgresql":
+            with engine.connect() as connection:
+                assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "repeatable read"
         with engine.connect() as connection, pytest.raises(Exception, match=r"(?i)read-?only|query_only"):
             connection.exec_driver_sql("DELETE FROM delayed_jobs")
 

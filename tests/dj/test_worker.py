@@ -17,7 +17,7 @@ from tests.dj.conftest import MIGRATION_4, MIGRATION_2009, App, WorkerProcess
 Start = Callable[..., WorkerProcess]
 
 JOBS = """
-import os, sys, time
+import os, signal, sys, time
 from dataclasses import dataclass
 
 @dataclass
@@ -58,6 +58,14 @@ class Forks:
             print("in the child", flush=True)
         else:
             os.waitpid(self.child, 0)
+
+class ForksAndStops:
+    def perform(self):
+        self.child = os.fork()
+        if self.child == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        print(f"the child ended with {os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])}", flush=True)
 
 class Forever:
     max_run_time = 1
@@ -325,6 +333,14 @@ def test_a_job_that_forks_is_done_once(jobs_app: App, start: Start) -> None:
     assert worker.ends() == 0
     assert worker.output.count("in the child") == 1 and worker.output.count("did after") == 1
     assert worker.output.count("2 jobs processed") == 1 and jobs_app.rows() == []
+
+
+def test_the_child_of_a_job_that_is_told_to_stop_leaves_the_job_to_its_parent(jobs_app: App, start: Start) -> None:
+    enqueue(jobs_app, "ForksAndStops()")
+    worker = start("jobs:workoff", DJ_GRACE="0.1")
+    assert worker.ends() == 0
+    assert worker.output.count("the child ended with 1") == 1 and worker.output.count("1 jobs processed") == 1
+    assert "back in the queue" not in worker.output and jobs_app.rows() == []
 
 
 def test_a_job_that_never_returns_is_ended_after_its_max_run_time(app_4: App, start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import stat
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 WITH_BODY = ("POST", "PUT", "PATCH")
+LITERAL = re.compile(r"true|false|null|-?(0|[1-9][0-9]*)")
 LONGEST_SILENCE_S = 30.0
 """Of a pipe that was not asked for by --input: a parent may hold one open that never says anything."""
 
@@ -74,12 +76,12 @@ def method_and_path(words: tuple[str, ...]) -> tuple[str | None, str]:
 
 
 def is_fed(run: Run) -> bool:
-    """Whether stdin is a pipe or a file; a terminal and /dev/null are neither."""
+    """Whether stdin is a pipe (node's are sockets) or a file; a terminal and /dev/null are neither."""
     descriptor = descriptor_of(run.out.stdin)
     if descriptor is None:
         return False
     mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
 
 
 def piped_body(run: Run, method: str | None) -> Any:
@@ -88,9 +90,8 @@ def piped_body(run: Run, method: str | None) -> Any:
     if os.name == "posix" and not select.select([run.out.stdin], [], [], LONGEST_SILENCE_S)[0]:
         said = f"No body came on stdin within {LONGEST_SILENCE_S:.0f} seconds. Nothing was sent."
         raise UsageError(said, next=(without, "To wait longer for one: --input -"))
-    text = run.out.stdin.read()
     try:
-        return parse_body(text, "stdin") if text.strip() else None
+        return parse_body(text, "stdin") if (text := read(run, "-")).strip() else None
     except UsageError as error:
         error.next = (f"It was taken for the body. {without}",)
         raise
@@ -109,12 +110,19 @@ def body_of(run: Run, fields: tuple[str, ...], source: str | None) -> Any:
         return parse_fields(fields) if fields else None
     if fields:
         raise UsageError("--field and --input exclude each other.")
+    return parse_body(read(run, source), "stdin" if source == "-" else source)
+
+
+def read(run: Run, source: str) -> str:
+    """A file, or with `-` stdin. Raises UsageError."""
     try:
-        if source == "-":
-            return parse_body(run.out.stdin.read(), "stdin")
-        return parse_body((run.folder / Path(source)).read_text(), source)
+        text = run.out.stdin.read() if source == "-" else (run.folder / Path(source)).read_text("utf-8")
+        text.encode()  # in some locales stdin passes on whatever it is given
     except OSError as error:
         raise UsageError(f"{source} cannot be read ({error.strerror}).") from error
+    except UnicodeError:
+        raise UsageError(f"{'stdin' if source == '-' else source} is not JSON: it is not UTF-8.") from None
+    return text
 
 
 def parse_fields(fields: tuple[str, ...]) -> dict[str, Any]:
@@ -124,6 +132,5 @@ def parse_fields(fields: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = field.partition("=")
         if not (key and equals):
             raise click.UsageError(f"{field!r} is not KEY=VALUE.")
-        is_literal = value in ("true", "false", "null") or value.removeprefix("-").isdecimal()
-        body[key] = json.loads(value) if is_literal and not value.lstrip("-").startswith("0" * 2) else value
+        body[key] = json.loads(value) if LITERAL.fullmatch(value) else value
     return body

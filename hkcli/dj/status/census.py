@@ -23,8 +23,9 @@ SLICE_S = 0.012
 GROUPS_KEPT, LOCKED_KEPT, FAILURES_KEPT, NEXT_KEPT, WAITS_KEPT = 200, 200, 500, 20, 5_000
 FAILURES_A_SLICE = 2_000
 ERROR_CHARS = 400
-SCATTER, PRIME = 7_919, 1_000_003
-"""Of a sample: spread evenly over ids that follow each other, whatever the step between them."""
+SCATTER, PRIME = 2_141, 1_000_003
+"""Of a sample: spread evenly over ids that follow each other, whatever the step between them. The product has 31 bits:
+where ids are such integers, PostgreSQL counts no further."""
 NEWLINE, LINE_CHARS, HEAD = "\n", 200, f"SUBSTR(handler, 1, {HANDLER_CHARS})"
 OTHERS = ("(others)", None)
 """Where rows are counted once there are more queues and priorities than anyone could read."""

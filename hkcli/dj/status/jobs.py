@@ -21,6 +21,7 @@ from hkcli.dj.status.reasons import Facts
 from hkcli.dj.table import UNLOCK
 
 BATCH = 500
+IDS_AT_A_TIME = 1_000
 LOOK_THROUGH_ROWS = 20_000
 AT_LARGE = "failed_at IS NULL AND locked_at IS NULL"
 NAME_PARTS = re.compile(r"\w+(?:::\w+)*")
@@ -113,11 +114,13 @@ def listed(
 
 def rows_of(engine: sa.Engine, statements: Statements, ids: Sequence[int]) -> list[Row]:
     """Those of these jobs that are still there."""
-    known = [each for each in ids if 0 <= each < 2**63][:1_000]
-    if not known:
-        return []
-    with reading(engine) as connection, connection.begin():
-        return [row_of(row) for row in connection.execute(statements.of_ids, {"ids": known})]
+    known = [each for each in ids if 0 <= each < 2**63]
+    found: list[Row] = []
+    for start in range(0, len(known), IDS_AT_A_TIME):
+        part = known[start : start + IDS_AT_A_TIME]
+        with reading(engine) as connection, connection.begin():
+            found += map(row_of, connection.execute(statements.of_ids, {"ids": part}))
+    return found
 
 
 def detail(engine: sa.Engine, statements: Statements, job_id: int) -> Detail | None:

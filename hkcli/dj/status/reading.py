@@ -95,7 +95,7 @@ def postgresql_arguments() -> dict[str, Any]:
 
 def read_only_postgresql(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
     connection.commit()
 
