@@ -57,7 +57,7 @@ def runs(data: Path) -> bool:
 
     try:
         words = psutil.Process(int((data / PID_FILE).read_text().split("\n", 1)[0])).cmdline()
-        return Path(words[0]).name == "postgres" and data.samefile(words[words.index("-D") + 1])
+        return "postgres" in Path(words[0]).name and data.samefile(words[words.index("-D") + 1])
     except (OSError, ValueError, IndexError, psutil.Error):
         return False
 
