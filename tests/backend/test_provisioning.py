@@ -1,5 +1,6 @@
 """Add-ons that were under way when a backend ended."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +62,8 @@ def test_whatever_wakes_it_first_what_was_left_over_is_asked_for_until_it_is_the
         with closing(Logplex(tmp_path / "logs")) as logplex:
             parts.works = Works(store, logplex, parts.wake)
             parts.wake()
+            await asyncio.sleep(0.01)
+            assert maker.asked == 0, "whoever wakes it before it may go on would have the first failure count"
             parts.resume()
             await until(lambda: states(store) == ["provisioned"])
             await parts.close()

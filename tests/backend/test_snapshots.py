@@ -285,6 +285,13 @@ def test_of_builds_that_are_under_way_only_what_they_have_said_is_kept(home: Hom
     assert sorted(each.name for each in (kept / "builds").iterdir()) == ["one.log", "word"]
 
 
+def test_what_cannot_be_copied_is_named_and_no_half_snapshot_is_left(home: Home) -> None:
+    os.mkfifo(home.outputs / "pipe")
+    with pytest.raises(InvalidParams, match=r"No snapshot was made: .*pipe"):
+        save(home, "a")
+    assert list(home.snapshots.iterdir()) == []
+
+
 def test_full_segments_of_a_log_are_shared_and_the_one_that_grows_is_copied(home: Home) -> None:
     (log := home.logs / "app").mkdir()
     (log / "1.log").write_bytes(b"x" * SEGMENT_BYTES)
